@@ -1,0 +1,159 @@
+//! What the agent tells the world: one immutable snapshot, published by the reconciler after each
+//! turn. D-Bus and the command line show exactly this.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cardwarden_policy::outcome::{Achieved, Tier};
+use cardwarden_policy::{Function, Ruling};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// The published snapshot.
+pub(crate) type Published = Arc<Status>;
+
+/// How the device stands, in one word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Posture {
+    /// No company has a say.
+    Unmanaged,
+    /// Everything that a company asks holds.
+    Enforcing,
+    /// Something that a company asks does not hold.
+    Degraded,
+    /// A company has a say, and what it says cannot be read: everything is off.
+    Unproven,
+}
+
+impl Posture {
+    /// The word for it, as shown everywhere.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Unmanaged => "unmanaged",
+            Self::Enforcing => "enforcing",
+            Self::Degraded => "degraded",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
+/// Something that went wrong, until it is right again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Problem {
+    /// A stable word.
+    pub(crate) code: String,
+    /// One sentence: what, where, and what to do.
+    pub(crate) text: String,
+    /// When it was found.
+    pub(crate) at: Timestamp,
+}
+
+/// Who has a say here.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct AssociationStatus {
+    /// The company's name.
+    pub(crate) company: String,
+    /// Version of the policy in force.
+    pub(crate) version: u64,
+    /// The group that the device took.
+    pub(crate) group: String,
+    /// Whom to ask.
+    pub(crate) contact: Option<String>,
+    /// When the association began.
+    pub(crate) since: Timestamp,
+    /// The key that signed, as people compare it.
+    pub(crate) signer: String,
+}
+
+/// What holds for one function.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct FunctionStatus {
+    /// What is to hold, and why.
+    pub(crate) ruling: Ruling,
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// Whether it does hold.
+    pub(crate) achieved: Achieved,
+    /// How well it is held.
+    pub(crate) tier: Tier,
+    /// What holds it, such as `cgroup-device`.
+    pub(crate) enforcers: Vec<String>,
+    /// What an attempt to use the function found, and when.
+    pub(crate) proof: String,
+    /// How many attempts were refused since the policy came into force.
+    pub(crate) denials: u64,
+    /// The reason in one paragraph.
+    pub(crate) sentence: String,
+}
+
+/// What is known of readers and cards.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct CardStatus {
+    /// Whether pcscd answers.
+    pub(crate) service: bool,
+    /// The readers there are.
+    pub(crate) readers: Vec<String>,
+    /// The reader that holds a card that was understood, and that card's company.
+    pub(crate) inserted: Option<(String, String)>,
+}
+
+/// How it stands with the company's server.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct ServerStatus {
+    /// Its address.
+    pub(crate) url: Option<String>,
+    /// Whether this device has its certificate.
+    pub(crate) enrolled: bool,
+    /// Outcomes that the server has not yet taken.
+    pub(crate) pending: u64,
+    /// When it last took something.
+    pub(crate) last_contact: Option<Timestamp>,
+    /// What is wrong, in words.
+    pub(crate) problem: Option<String>,
+}
+
+/// How long the pieces took from a card's insertion to what holds, in microseconds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Timings {
+    /// Exchanges with the card.
+    pub(crate) apdus: u32,
+    /// From pcscd's event to the last byte read.
+    pub(crate) read: u64,
+    /// Signatures and hashes.
+    pub(crate) verify: u64,
+    /// `decide`.
+    pub(crate) decide: u64,
+    /// `observe`, `plan` and applying.
+    pub(crate) apply: u64,
+    /// Probing what the kernel really does.
+    pub(crate) probe: u64,
+    /// From pcscd's event to verified in force.
+    pub(crate) total: u64,
+}
+
+/// One snapshot.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Status {
+    /// Rises with every publication.
+    pub(crate) generation: u64,
+    /// Whether every input known so far is applied and verified.
+    pub(crate) settled: bool,
+    /// How the device stands.
+    pub(crate) posture: Posture,
+    /// `urn:uuid:…`.
+    pub(crate) device: String,
+    /// The association now, or the one that the next card would begin.
+    pub(crate) association_id: Uuid,
+    /// Who has a say.
+    pub(crate) association: Option<AssociationStatus>,
+    /// What holds for each function.
+    pub(crate) functions: BTreeMap<Function, FunctionStatus>,
+    /// Readers and cards.
+    pub(crate) card: CardStatus,
+    /// The company's server.
+    pub(crate) server: ServerStatus,
+    /// What is wrong, most recent of each kind.
+    pub(crate) problems: Vec<Problem>,
+    /// The last insertion that changed what is in force.
+    pub(crate) timings: Option<Timings>,
+}

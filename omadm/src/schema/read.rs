@@ -1,0 +1,363 @@
+//! Elements as a message. The order of an element's children does not matter: the prose of DM 1.2
+//! itself is loose about it. What is unknown, missing or doubled does.
+
+use super::{Element, MAX_COMMANDS, MAX_ITEMS, Tag, Violation};
+use crate::code::{AlertCode, StatusCode};
+use crate::message::{
+    Alert, Challenge, Command, CommandId, CommandName, CommandRef, Credentials, Exec, Format,
+    Group, Header, Item, ItemCommand, Location, Mark, Message, MessageId, Meta, Results,
+    SessionId, Status,
+};
+use std::str::FromStr;
+
+/// A violation, and the position of the element it concerns.
+type Read<T> = Result<T, (usize, Violation)>;
+
+pub(crate) fn message(root: Element) -> Read<Message> {
+    if root.tag != Tag::SyncMl {
+        let element = root.tag.name();
+        return Err((root.at, Violation::Misplaced { element, parent: "document" }));
+    }
+    let mut fields = Fields::of(root)?;
+    let header = header(fields.required(Tag::SyncHdr)?)?;
+    let mut body = Fields::of(fields.required(Tag::SyncBody)?)?;
+    fields.end()?;
+    let is_final = body.flag(Tag::Final)?;
+    let commands = Counter::default().commands(body)?;
+    Ok(Message { header, commands, is_final })
+}
+
+/// The children of one element, taken out one by one.
+struct Fields {
+    tag: Tag,
+    at: usize,
+    rest: Vec<Element>,
+}
+
+impl Fields {
+    fn of(element: Element) -> Read<Self> {
+        if element.text.trim_ascii().is_empty() {
+            Ok(Self { tag: element.tag, at: element.at, rest: element.children })
+        } else {
+            Err((element.at, Violation::Text { element: element.tag.name() }))
+        }
+    }
+
+    fn many(&mut self, tag: Tag) -> Vec<Element> {
+        self.rest.extract_if(.., |child| child.tag == tag).collect()
+    }
+
+    fn optional(&mut self, tag: Tag) -> Read<Option<Element>> {
+        let mut found = self.many(tag).into_iter();
+        let first = found.next();
+        match found.next() {
+            None => Ok(first),
+            Some(second) => Err((
+                second.at,
+                Violation::Repeated { element: tag.name(), parent: self.tag.name() },
+            )),
+        }
+    }
+
+    fn required(&mut self, tag: Tag) -> Read<Element> {
+        let missing = Violation::Missing { element: tag.name(), parent: self.tag.name() };
+        self.optional(tag)?.ok_or((self.at, missing))
+    }
+
+    fn flag(&mut self, tag: Tag) -> Read<bool> {
+        match self.optional(tag)? {
+            None => Ok(false),
+            Some(element) => Fields::of(element)?.end().map(|()| true),
+        }
+    }
+
+    fn text(&mut self, tag: Tag) -> Read<String> {
+        text(self.required(tag)?)
+    }
+
+    fn optional_text(&mut self, tag: Tag) -> Read<Option<String>> {
+        self.optional(tag)?.map(text).transpose()
+    }
+
+    fn parsed<T>(&mut self, tag: Tag, parse: impl FnOnce(&str) -> Option<T>) -> Read<T> {
+        parsed(self.required(tag)?, parse)
+    }
+
+    fn optional_parsed<T>(
+        &mut self,
+        tag: Tag,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Read<Option<T>> {
+        self.optional(tag)?.map(|element| parsed(element, parse)).transpose()
+    }
+
+    fn texts(&mut self, tag: Tag) -> Read<Vec<String>> {
+        self.many(tag).into_iter().map(text).collect()
+    }
+
+    fn meta(&mut self) -> Read<Meta> {
+        self.optional(Tag::Meta)?.map_or_else(|| Ok(Meta::default()), meta)
+    }
+
+    fn location(&mut self, tag: Tag) -> Read<Option<Location>> {
+        self.optional(tag)?.map(location).transpose()
+    }
+
+    fn credentials(&mut self) -> Read<Option<Credentials>> {
+        self.optional(Tag::Cred)?.map(credentials).transpose()
+    }
+
+    fn id(&mut self) -> Read<CommandId> {
+        self.parsed(Tag::CmdId, |text| CommandId::new(text).ok())
+    }
+
+    /// Nothing may be left over.
+    fn end(self) -> Read<()> {
+        match self.rest.first() {
+            None => Ok(()),
+            Some(child) => Err((
+                child.at,
+                Violation::Misplaced { element: child.tag.name(), parent: self.tag.name() },
+            )),
+        }
+    }
+}
+
+fn text(element: Element) -> Read<String> {
+    match element.children.first() {
+        None => Ok(element.text),
+        Some(child) => Err((
+            child.at,
+            Violation::Misplaced { element: child.tag.name(), parent: element.tag.name() },
+        )),
+    }
+}
+
+/// Numbers, codes and identifiers may have white space around them; text may not lose its own.
+fn parsed<T>(element: Element, parse: impl FnOnce(&str) -> Option<T>) -> Read<T> {
+    let (at, name) = (element.at, element.tag.name());
+    parse(text(element)?.trim_ascii()).ok_or((at, Violation::Value { element: name }))
+}
+
+/// Decimal digits only: `FromStr` alone would take a sign.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+fn header(element: Element) -> Read<Header> {
+    let mut fields = Fields::of(element)?;
+    let header = Header {
+        dtd: fields.text(Tag::VerDtd)?,
+        protocol: fields.text(Tag::VerProto)?,
+        session: fields.parsed(Tag::SessionId, |text| SessionId::new(text).ok())?,
+        message: fields.parsed(Tag::MsgId, number).map(MessageId)?,
+        target: location(fields.required(Tag::Target)?)?,
+        source: location(fields.required(Tag::Source)?)?,
+        respond_to: fields.optional_text(Tag::RespUri)?,
+        no_response: fields.flag(Tag::NoResp)?,
+        credentials: fields.credentials()?,
+        meta: fields.meta()?,
+    };
+    fields.end()?;
+    Ok(header)
+}
+
+fn location(element: Element) -> Read<Location> {
+    let mut fields = Fields::of(element)?;
+    let location = Location {
+        uri: fields.text(Tag::LocUri)?,
+        name: fields.optional_text(Tag::LocName)?,
+    };
+    fields.end()?;
+    Ok(location)
+}
+
+fn meta(element: Element) -> Read<Meta> {
+    let mut fields = Fields::of(element)?;
+    if let Some(wrapper) = fields.optional(Tag::MetInf)? {
+        fields.end()?;
+        fields = Fields::of(wrapper)?;
+    }
+    let meta = Meta {
+        format: fields.optional_parsed(Tag::Format, |text| Some(Format::from(text)))?,
+        content_type: fields.optional_text(Tag::Type)?,
+        mark: fields.optional_parsed(Tag::Mark, Mark::from_name)?,
+        size: fields.optional_parsed(Tag::Size, number)?,
+        version: fields.optional_text(Tag::Version)?,
+        next_nonce: fields.optional_text(Tag::NextNonce)?,
+        max_message_size: fields.optional_parsed(Tag::MaxMsgSize, number)?,
+        max_object_size: fields.optional_parsed(Tag::MaxObjSize, number)?,
+    };
+    fields.end()?;
+    Ok(meta)
+}
+
+fn credentials(element: Element) -> Read<Credentials> {
+    let mut fields = Fields::of(element)?;
+    let credentials = Credentials { meta: fields.meta()?, data: fields.text(Tag::Data)? };
+    fields.end()?;
+    Ok(credentials)
+}
+
+fn challenge(element: Element) -> Read<Challenge> {
+    let mut fields = Fields::of(element)?;
+    let challenge = Challenge { meta: meta(fields.required(Tag::Meta)?)? };
+    fields.end()?;
+    Ok(challenge)
+}
+
+/// Counts what a message may not have too much of.
+#[derive(Default)]
+struct Counter {
+    commands: usize,
+    items: usize,
+}
+
+impl Counter {
+    /// Every child that is left is a command.
+    fn commands(&mut self, fields: Fields) -> Read<Vec<Command>> {
+        let parent = fields.tag.name();
+        fields.rest.into_iter().map(|element| self.command(element, parent)).collect()
+    }
+
+    fn command(&mut self, element: Element, parent: &'static str) -> Read<Command> {
+        let (tag, at) = (element.tag, element.at);
+        let Some(name) = CommandName::from_name(tag.name()) else {
+            return Err((at, Violation::Misplaced { element: tag.name(), parent }));
+        };
+        self.commands = self.commands.saturating_add(1);
+        if self.commands > MAX_COMMANDS {
+            return Err((at, Violation::TooMany { what: "commands", limit: MAX_COMMANDS }));
+        }
+        let fields = Fields::of(element)?;
+        Ok(match name {
+            CommandName::Add => Command::Add(self.item_command(fields)?),
+            CommandName::Alert => Command::Alert(self.alert(fields)?),
+            CommandName::Atomic => Command::Atomic(self.group(fields)?),
+            CommandName::Copy => Command::Copy(self.item_command(fields)?),
+            CommandName::Delete => Command::Delete(self.item_command(fields)?),
+            CommandName::Exec => Command::Exec(self.exec(fields)?),
+            CommandName::Get => Command::Get(self.item_command(fields)?),
+            CommandName::Replace => Command::Replace(self.item_command(fields)?),
+            CommandName::Results => Command::Results(self.results(fields)?),
+            CommandName::Sequence => Command::Sequence(self.group(fields)?),
+            CommandName::Status => Command::Status(self.status(fields)?),
+            CommandName::SyncHdr => {
+                return Err((at, Violation::Misplaced { element: tag.name(), parent }));
+            }
+        })
+    }
+
+    fn items(&mut self, fields: &mut Fields) -> Read<Vec<Item>> {
+        fields.many(Tag::Item).into_iter().map(|element| self.item(element)).collect()
+    }
+
+    fn some_items(&mut self, fields: &mut Fields) -> Read<Vec<Item>> {
+        let items = self.items(fields)?;
+        if items.is_empty() {
+            let parent = fields.tag.name();
+            return Err((fields.at, Violation::Missing { element: Tag::Item.name(), parent }));
+        }
+        Ok(items)
+    }
+
+    fn item(&mut self, element: Element) -> Read<Item> {
+        self.items = self.items.saturating_add(1);
+        if self.items > MAX_ITEMS {
+            return Err((element.at, Violation::TooMany { what: "items", limit: MAX_ITEMS }));
+        }
+        let mut fields = Fields::of(element)?;
+        let item = Item {
+            target: fields.location(Tag::Target)?,
+            source: fields.location(Tag::Source)?,
+            meta: fields.meta()?,
+            data: fields.optional_text(Tag::Data)?,
+            more_data: fields.flag(Tag::MoreData)?,
+        };
+        fields.end()?;
+        Ok(item)
+    }
+
+    fn item_command(&mut self, mut fields: Fields) -> Read<ItemCommand> {
+        let command = ItemCommand {
+            id: fields.id()?,
+            no_response: fields.flag(Tag::NoResp)?,
+            meta: fields.meta()?,
+            items: self.some_items(&mut fields)?,
+        };
+        fields.end()?;
+        Ok(command)
+    }
+
+    fn alert(&mut self, mut fields: Fields) -> Read<Alert> {
+        let alert = Alert {
+            id: fields.id()?,
+            no_response: fields.flag(Tag::NoResp)?,
+            code: fields.parsed(Tag::Data, number).map(AlertCode::new)?,
+            correlator: fields.optional_text(Tag::Correlator)?,
+            items: self.items(&mut fields)?,
+        };
+        fields.end()?;
+        Ok(alert)
+    }
+
+    fn exec(&mut self, mut fields: Fields) -> Read<Exec> {
+        let exec = Exec {
+            id: fields.id()?,
+            no_response: fields.flag(Tag::NoResp)?,
+            meta: fields.meta()?,
+            correlator: fields.optional_text(Tag::Correlator)?,
+            item: {
+                let element = fields.required(Tag::Item)?;
+                self.item(element)?
+            },
+        };
+        fields.end()?;
+        Ok(exec)
+    }
+
+    fn group(&mut self, mut fields: Fields) -> Read<Group> {
+        let id = fields.id()?;
+        let no_response = fields.flag(Tag::NoResp)?;
+        let meta = fields.meta()?;
+        Ok(Group { id, no_response, meta, commands: self.commands(fields)? })
+    }
+
+    fn results(&mut self, mut fields: Fields) -> Read<Results> {
+        let results = Results {
+            id: fields.id()?,
+            message_ref: fields.optional_parsed(Tag::MsgRef, number)?.map(MessageId),
+            command_ref: fields.parsed(Tag::CmdRef, |text| CommandId::new(text).ok())?,
+            meta: fields.meta()?,
+            target_refs: fields.texts(Tag::TargetRef)?,
+            source_refs: fields.texts(Tag::SourceRef)?,
+            items: self.some_items(&mut fields)?,
+        };
+        fields.end()?;
+        Ok(results)
+    }
+
+    fn status(&mut self, mut fields: Fields) -> Read<Status> {
+        let status = Status {
+            id: fields.id()?,
+            message_ref: fields.parsed(Tag::MsgRef, number).map(MessageId)?,
+            command_ref: fields.parsed(Tag::CmdRef, command_ref)?,
+            command: fields.parsed(Tag::Cmd, CommandName::from_name)?,
+            target_refs: fields.texts(Tag::TargetRef)?,
+            source_refs: fields.texts(Tag::SourceRef)?,
+            credentials: fields.credentials()?,
+            challenge: fields.optional(Tag::Chal)?.map(challenge).transpose()?,
+            code: fields.parsed(Tag::Data, |text| StatusCode::new(number(text)?))?,
+            items: self.items(&mut fields)?,
+        };
+        fields.end()?;
+        Ok(status)
+    }
+}
+
+fn command_ref(text: &str) -> Option<CommandRef> {
+    if text == "0" {
+        return Some(CommandRef::Header);
+    }
+    CommandId::new(text).ok().map(CommandRef::Command)
+}

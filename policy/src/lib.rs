@@ -1,0 +1,38 @@
+//! The pure heart of Cardwarden: what a company can say, what follows from it, and what has to
+//! change for it to hold.
+//!
+//! Data flows one way, and every arrow is one function of this crate:
+//!
+//! ```text
+//!  card bytes ─► Anchors::verify ─► Verified<Manifest> ─► Verified::group ─► Verified<Group>
+//!                     └─ Rejected                                              │
+//!                                                                    Standing ◄┘
+//!  clock ─► Context ──────────────────────────────────► decide(&Standing, &Context) ─► Decision
+//!  kernel ─► KernelState ─┐                                                            │
+//!                         └────────────► plan(&KernelState, &KernelState) ◄── goal() ◄─┘
+//!                                              └─► Plan: ordered, safe to crash in anywhere
+//! ```
+//!
+//! Nothing in here does I/O, reads a clock, starts a task or keeps a global. Bytes become trusted
+//! in one function ([`Anchors::verify`]), and what is downstream takes only [`Verified`].
+//!
+//! Reading order: [`document`], [`trust`], [`decide`](mod@decide), [`plan`](mod@plan).
+
+pub mod condition;
+pub mod decide;
+pub mod document;
+pub mod explain;
+pub mod function;
+pub mod manifest;
+pub mod outcome;
+pub mod plan;
+pub mod statement;
+pub mod trust;
+
+pub use decide::{Context, Decision, Ruling, Source, Standing, decide};
+pub use document::Policy;
+pub use function::{Function, Verdict};
+pub use manifest::{Account, Group, GroupEntry, Manifest};
+pub use plan::{Hook, Inventory, KernelState, Plan, Step, Table, goal, plan};
+pub use statement::{Endorsement, Release};
+pub use trust::{Anchors, Floor, KeyId, Rejected, SigningKey, Verified};

@@ -1,0 +1,176 @@
+//! The signed group directory of a card (the *manifest*) and the groups of Management Objects it
+//! names (P8, P9 of the use case): a device reads the directory, chooses one group, and reads
+//! only that. One signature covers all, since each entry holds the hash of its group.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::document::Policy;
+use crate::trust::{Rejected, Verified};
+
+/// Version of the layout of manifests and groups.
+pub const LAYOUT: u8 = 1;
+/// Most bytes of a signed manifest: two PIV data objects of 3,052 bytes.
+pub const MAX_MANIFEST: usize = 6104;
+/// Most bytes of a group.
+pub const MAX_GROUP: usize = 32 * 1024;
+/// Most groups on one card.
+pub const MAX_GROUPS: usize = 19;
+/// Longest name of a company or group, in bytes.
+pub const MAX_NAME: usize = 100;
+
+/// What a card holds, as its company signed it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`LAYOUT`].
+    pub layout: u8,
+    /// The company's name, as people know it.
+    pub company: String,
+    /// Rises with every issue; a device never goes back to a lower one.
+    pub version: u64,
+    /// When the company signed. A clock that shows an earlier time is wrong.
+    pub issued: Timestamp,
+    /// The P-256 key with which the card proves that it is no copy (PIV slot 9E), as an
+    /// uncompressed point of 65 bytes (SEC 1, 2.3.3).
+    #[serde(with = "serde_bytes")]
+    pub card: Vec<u8>,
+    /// The groups, most specific first.
+    pub groups: Vec<GroupEntry>,
+}
+
+/// Where a group lies, for whom it is, and what it must hash to.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupEntry {
+    /// Number of the group, unique on the card.
+    pub id: u16,
+    /// Its name, for people.
+    pub name: String,
+    /// The kinds of device it is for (`laptop`, `handset`, … as hostnamed calls the chassis);
+    /// for every kind when empty.
+    pub kinds: BTreeSet<String>,
+    /// The card's objects that hold it, in order. For PIV, the object's tag (`0x5FC10D` …).
+    pub containers: Vec<u32>,
+    /// Its length in bytes.
+    pub length: u32,
+    /// SHA-256 of its bytes.
+    #[serde(with = "serde_bytes")]
+    pub sha256: Vec<u8>,
+}
+
+/// Related Management Objects that a device takes together.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// What the device may do.
+    pub policy: Policy,
+    /// The company's server, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Account>,
+}
+
+/// How a device reaches the company's DM server (the part of DMAcc that is needed here).
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// `https://` address without a path.
+    pub server_url: String,
+    /// Server identifier (DMAcc `ServerID`).
+    pub server_id: String,
+    /// The only certificate authority that the server's certificate may come from, DER.
+    #[serde(with = "serde_bytes")]
+    pub ca: Vec<u8>,
+}
+
+/// One group, with what its manifest says about it: all that a decision needs from a card.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mandate {
+    /// The company's name.
+    pub company: String,
+    /// The manifest's version.
+    pub version: u64,
+    /// When the company signed.
+    pub issued: Timestamp,
+    /// The group's name.
+    pub group_name: String,
+    /// What the group holds.
+    pub group: Group,
+}
+
+impl GroupEntry {
+    /// The entry of a group that lies in `containers`.
+    pub fn describing(id: u16, name: &str, bytes: &[u8], containers: Vec<u32>) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            kinds: BTreeSet::new(),
+            containers,
+            length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+            sha256: Sha256::digest(bytes).to_vec(),
+        }
+    }
+}
+
+impl Manifest {
+    /// The first group that is for a device of this kind.
+    pub fn select(&self, kind: &str) -> Option<&GroupEntry> {
+        self.groups.iter().find(|entry| entry.kinds.is_empty() || entry.kinds.contains(kind))
+    }
+
+    /// Refuses what no manifest can mean.
+    pub(crate) fn check(&self) -> Result<(), Rejected> {
+        let named = |name: &str| !name.trim().is_empty() && name.len() <= MAX_NAME;
+        if self.layout != LAYOUT {
+            return Err(Rejected::Layout { layout: self.layout });
+        }
+        if !named(&self.company) || !self.groups.iter().all(|entry| named(&entry.name)) {
+            return Err(Rejected::Name);
+        }
+        if self.groups.len() > MAX_GROUPS {
+            return Err(Rejected::TooManyGroups { count: self.groups.len() });
+        }
+        let lengths_fit = self
+            .groups
+            .iter()
+            .all(|entry| usize::try_from(entry.length).is_ok_and(|length| length <= MAX_GROUP));
+        if !lengths_fit {
+            return Err(Rejected::TooLong { what: "a group", most: MAX_GROUP });
+        }
+        Ok(())
+    }
+}
+
+impl Group {
+    /// The bytes that lie on the card.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        crate::trust::encode(self)
+    }
+}
+
+impl Verified<Manifest> {
+    /// Believes the bytes of a group of this manifest, or says why not. The only way to a
+    /// [`Verified<Mandate>`].
+    pub fn group(&self, entry: &GroupEntry, bytes: &[u8]) -> Result<Verified<Mandate>, Rejected> {
+        if !self.groups.contains(entry) {
+            return Err(Rejected::ForeignGroup);
+        }
+        if u32::try_from(bytes.len()) != Ok(entry.length)
+            || Sha256::digest(bytes).as_slice() != entry.sha256.as_slice()
+        {
+            return Err(Rejected::GroupMismatch { group: entry.name.clone() });
+        }
+        let group: Group = crate::trust::decode(bytes, "group")?;
+        group.policy.check().map_err(Rejected::Policy)?;
+        Ok(self.derive(Mandate {
+            company: self.company.clone(),
+            version: self.version,
+            issued: self.issued,
+            group_name: entry.name.clone(),
+            group,
+        }))
+    }
+}

@@ -1,0 +1,66 @@
+//! Short statements that are signed by themselves: the card's endorsement of a device's key, and
+//! the company's release of a device.
+
+use p256::ecdsa::signature::Verifier as _;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::manifest::Manifest;
+use crate::trust::{Rejected, Verified};
+
+/// First bytes of everything that a card signs for a device, so that such a signature can never
+/// be taken for one over something else.
+const ENDORSEMENT_DOMAIN: &[u8] = b"cardwarden endorsement 1\0";
+
+/// What a card signs when it meets a device: it proves that the card holds its own key (it is no
+/// copy), and endorses the key with which the device will speak to the company's server.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Endorsement {
+    /// The device, `urn:uuid:…`.
+    pub device: String,
+    /// The association that this belongs to.
+    pub association: Uuid,
+    /// The device's public key, `SubjectPublicKeyInfo` in DER.
+    #[serde(with = "serde_bytes")]
+    pub device_key: Vec<u8>,
+    /// Fresh bytes from the device.
+    #[serde(with = "serde_bytes")]
+    pub nonce: Vec<u8>,
+}
+
+impl Endorsement {
+    /// The bytes whose SHA-256 the card signs. Every field is preceded by its length, so no two
+    /// endorsements share their bytes.
+    pub fn to_signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = ENDORSEMENT_DOMAIN.to_vec();
+        for field in
+            [self.device.as_bytes(), self.association.as_bytes(), &self.device_key, &self.nonce]
+        {
+            bytes.extend(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
+            bytes.extend(field);
+        }
+        bytes
+    }
+
+    /// Checks the card's signature (ECDSA P-256 with SHA-256, DER) with the key that the
+    /// company's manifest gives for the card.
+    pub fn verify(&self, card: &Verified<Manifest>, signature: &[u8]) -> Result<(), Rejected> {
+        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&card.card)
+            .map_err(|_malformed| Rejected::CardKey)?;
+        let signature =
+            p256::ecdsa::DerSignature::from_bytes(signature).map_err(|_malformed| Rejected::Copy)?;
+        key.verify(&self.to_signed_bytes(), &signature).map_err(|_mismatch| Rejected::Copy)
+    }
+}
+
+/// The company lets a device go. It names the association, so that it can never serve again.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The company's name.
+    pub company: String,
+    /// The device, `urn:uuid:…`.
+    pub device: String,
+    /// The association that ends.
+    pub association: Uuid,
+}
