@@ -238,7 +238,11 @@ mod tests {
     #[test]
     fn known_codes_ascend_and_each_has_a_meaning() {
         assert!(StatusCode::KNOWN.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(StatusCode::KNOWN.iter().all(|code| code.meaning().is_some()));
+        assert!(
+            StatusCode::KNOWN
+                .iter()
+                .all(|code| code.meaning().is_some())
+        );
     }
 
     #[test]

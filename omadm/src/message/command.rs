@@ -16,7 +16,10 @@ pub struct Location {
 impl Location {
     /// A location without a name.
     pub fn new(uri: impl Into<String>) -> Self {
-        Self { uri: uri.into(), name: None }
+        Self {
+            uri: uri.into(),
+            name: None,
+        }
     }
 }
 
@@ -38,7 +41,10 @@ pub struct Item {
 impl Item {
     /// An item that only names its target.
     pub fn target(uri: impl Into<String>) -> Self {
-        Self { target: Some(Location::new(uri)), ..Self::default() }
+        Self {
+            target: Some(Location::new(uri)),
+            ..Self::default()
+        }
     }
 
     /// An item that gives the value of its source.
@@ -196,6 +202,23 @@ impl Command {
             Self::Results(results) => &results.id,
             Self::Status(status) => &status.id,
         }
+    }
+
+    /// Gives the command another id; commands within a group keep theirs.
+    pub(crate) fn renumber(&mut self, new: CommandId) {
+        let id = match self {
+            Self::Add(command)
+            | Self::Copy(command)
+            | Self::Delete(command)
+            | Self::Get(command)
+            | Self::Replace(command) => &mut command.id,
+            Self::Alert(alert) => &mut alert.id,
+            Self::Atomic(group) | Self::Sequence(group) => &mut group.id,
+            Self::Exec(exec) => &mut exec.id,
+            Self::Results(results) => &mut results.id,
+            Self::Status(status) => &mut status.id,
+        };
+        *id = new;
     }
 
     /// The element's name.

@@ -32,7 +32,9 @@ impl SessionId {
         if is_token(&text, MAX_SESSION_ID_LEN) {
             Ok(Self(text))
         } else {
-            Err(InvalidId { max: MAX_SESSION_ID_LEN })
+            Err(InvalidId {
+                max: MAX_SESSION_ID_LEN,
+            })
         }
     }
 
@@ -86,7 +88,9 @@ impl CommandId {
         if text != "0" && is_token(&text, MAX_COMMAND_ID_LEN) {
             Ok(Self(text))
         } else {
-            Err(InvalidId { max: MAX_COMMAND_ID_LEN })
+            Err(InvalidId {
+                max: MAX_COMMAND_ID_LEN,
+            })
         }
     }
 

@@ -73,7 +73,10 @@ impl From<&str> for Format {
         Self::NAMED
             .iter()
             .find(|(_, known)| *known == name)
-            .map_or_else(|| Self::Other(name.to_owned()), |(format, _)| format.clone())
+            .map_or_else(
+                || Self::Other(name.to_owned()),
+                |(format, _)| format.clone(),
+            )
     }
 }
 
@@ -164,7 +167,10 @@ pub struct Meta {
 impl Meta {
     /// A `Meta` that gives only the format.
     pub fn format(format: Format) -> Self {
-        Self { format: Some(format), ..Self::default() }
+        Self {
+            format: Some(format),
+            ..Self::default()
+        }
     }
 
     /// Whether nothing is said.

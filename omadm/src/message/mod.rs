@@ -17,7 +17,7 @@ pub use id::{
 };
 pub use meta::{Challenge, Credentials, Format, Mark, Meta};
 
-use crate::code;
+use crate::code::{self, AlertCode};
 
 /// `SyncML`: one message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,6 +69,26 @@ impl Header {
             no_response: false,
             credentials: None,
             meta: Meta::default(),
+        }
+    }
+}
+
+/// Who wanted the session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Initiator {
+    /// The client: alert 1201.
+    #[default]
+    Client,
+    /// The server, by a Package 0 whose session id the session bears: alert 1200.
+    Server,
+}
+
+impl Initiator {
+    /// The alert that says so in package 1.
+    pub const fn alert(self) -> AlertCode {
+        match self {
+            Self::Client => AlertCode::CLIENT_INITIATED,
+            Self::Server => AlertCode::SERVER_INITIATED,
         }
     }
 }

@@ -10,7 +10,9 @@ mod write;
 
 pub(crate) use read::message as read;
 pub(crate) use tag::{Tag, Vocabulary};
-pub(crate) use write::message as write;
+pub(crate) use write::{command as write_command, message as write};
+
+use crate::message::CommandName;
 
 /// Most elements that a message may hold inside one another, the root included. The deepest that
 /// device management needs is nine; the rest is room for groups within groups.
@@ -34,8 +36,27 @@ pub(crate) struct Element {
 
 impl Element {
     pub(crate) const fn new(tag: Tag, at: usize) -> Self {
-        Self { tag, at, text: String::new(), children: Vec::new() }
+        Self {
+            tag,
+            at,
+            text: String::new(),
+            children: Vec::new(),
+        }
     }
+}
+
+/// Whether the element is a command.
+pub(crate) fn is_command(tag: Tag) -> bool {
+    tag != Tag::SyncHdr && CommandName::from_name(tag.name()).is_some()
+}
+
+/// Whether the element is a command that must have items and has none.
+pub(crate) fn lacks_items(element: &Element) -> bool {
+    let needs_items = matches!(
+        element.tag,
+        Tag::Add | Tag::Copy | Tag::Delete | Tag::Get | Tag::Replace | Tag::Results
+    );
+    needs_items && !element.children.iter().any(|child| child.tag == Tag::Item)
 }
 
 /// Why elements are no message.

@@ -5,8 +5,8 @@ use super::{Element, MAX_COMMANDS, MAX_ITEMS, Tag, Violation};
 use crate::code::{AlertCode, StatusCode};
 use crate::message::{
     Alert, Challenge, Command, CommandId, CommandName, CommandRef, Credentials, Exec, Format,
-    Group, Header, Item, ItemCommand, Location, Mark, Message, MessageId, Meta, Results,
-    SessionId, Status,
+    Group, Header, Item, ItemCommand, Location, Mark, Message, MessageId, Meta, Results, SessionId,
+    Status,
 };
 use std::str::FromStr;
 
@@ -16,7 +16,13 @@ type Read<T> = Result<T, (usize, Violation)>;
 pub(crate) fn message(root: Element) -> Read<Message> {
     if root.tag != Tag::SyncMl {
         let element = root.tag.name();
-        return Err((root.at, Violation::Misplaced { element, parent: "document" }));
+        return Err((
+            root.at,
+            Violation::Misplaced {
+                element,
+                parent: "document",
+            },
+        ));
     }
     let mut fields = Fields::of(root)?;
     let header = header(fields.required(Tag::SyncHdr)?)?;
@@ -24,7 +30,11 @@ pub(crate) fn message(root: Element) -> Read<Message> {
     fields.end()?;
     let is_final = body.flag(Tag::Final)?;
     let commands = Counter::default().commands(body)?;
-    Ok(Message { header, commands, is_final })
+    Ok(Message {
+        header,
+        commands,
+        is_final,
+    })
 }
 
 /// The children of one element, taken out one by one.
@@ -37,9 +47,18 @@ struct Fields {
 impl Fields {
     fn of(element: Element) -> Read<Self> {
         if element.text.trim_ascii().is_empty() {
-            Ok(Self { tag: element.tag, at: element.at, rest: element.children })
+            Ok(Self {
+                tag: element.tag,
+                at: element.at,
+                rest: element.children,
+            })
         } else {
-            Err((element.at, Violation::Text { element: element.tag.name() }))
+            Err((
+                element.at,
+                Violation::Text {
+                    element: element.tag.name(),
+                },
+            ))
         }
     }
 
@@ -54,13 +73,19 @@ impl Fields {
             None => Ok(first),
             Some(second) => Err((
                 second.at,
-                Violation::Repeated { element: tag.name(), parent: self.tag.name() },
+                Violation::Repeated {
+                    element: tag.name(),
+                    parent: self.tag.name(),
+                },
             )),
         }
     }
 
     fn required(&mut self, tag: Tag) -> Read<Element> {
-        let missing = Violation::Missing { element: tag.name(), parent: self.tag.name() };
+        let missing = Violation::Missing {
+            element: tag.name(),
+            parent: self.tag.name(),
+        };
         self.optional(tag)?.ok_or((self.at, missing))
     }
 
@@ -88,7 +113,9 @@ impl Fields {
         tag: Tag,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Read<Option<T>> {
-        self.optional(tag)?.map(|element| parsed(element, parse)).transpose()
+        self.optional(tag)?
+            .map(|element| parsed(element, parse))
+            .transpose()
     }
 
     fn texts(&mut self, tag: Tag) -> Read<Vec<String>> {
@@ -96,7 +123,8 @@ impl Fields {
     }
 
     fn meta(&mut self) -> Read<Meta> {
-        self.optional(Tag::Meta)?.map_or_else(|| Ok(Meta::default()), meta)
+        self.optional(Tag::Meta)?
+            .map_or_else(|| Ok(Meta::default()), meta)
     }
 
     fn location(&mut self, tag: Tag) -> Read<Option<Location>> {
@@ -117,7 +145,10 @@ impl Fields {
             None => Ok(()),
             Some(child) => Err((
                 child.at,
-                Violation::Misplaced { element: child.tag.name(), parent: self.tag.name() },
+                Violation::Misplaced {
+                    element: child.tag.name(),
+                    parent: self.tag.name(),
+                },
             )),
         }
     }
@@ -128,7 +159,10 @@ fn text(element: Element) -> Read<String> {
         None => Ok(element.text),
         Some(child) => Err((
             child.at,
-            Violation::Misplaced { element: child.tag.name(), parent: element.tag.name() },
+            Violation::Misplaced {
+                element: child.tag.name(),
+                parent: element.tag.name(),
+            },
         )),
     }
 }
@@ -141,7 +175,9 @@ fn parsed<T>(element: Element, parse: impl FnOnce(&str) -> Option<T>) -> Read<T>
 
 /// Decimal digits only: `FromStr` alone would take a sign.
 fn number<T: FromStr>(text: &str) -> Option<T> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 fn header(element: Element) -> Read<Header> {
@@ -194,14 +230,19 @@ fn meta(element: Element) -> Read<Meta> {
 
 fn credentials(element: Element) -> Read<Credentials> {
     let mut fields = Fields::of(element)?;
-    let credentials = Credentials { meta: fields.meta()?, data: fields.text(Tag::Data)? };
+    let credentials = Credentials {
+        meta: fields.meta()?,
+        data: fields.text(Tag::Data)?,
+    };
     fields.end()?;
     Ok(credentials)
 }
 
 fn challenge(element: Element) -> Read<Challenge> {
     let mut fields = Fields::of(element)?;
-    let challenge = Challenge { meta: meta(fields.required(Tag::Meta)?)? };
+    let challenge = Challenge {
+        meta: meta(fields.required(Tag::Meta)?)?,
+    };
     fields.end()?;
     Ok(challenge)
 }
@@ -217,17 +258,33 @@ impl Counter {
     /// Every child that is left is a command.
     fn commands(&mut self, fields: Fields) -> Read<Vec<Command>> {
         let parent = fields.tag.name();
-        fields.rest.into_iter().map(|element| self.command(element, parent)).collect()
+        fields
+            .rest
+            .into_iter()
+            .map(|element| self.command(element, parent))
+            .collect()
     }
 
     fn command(&mut self, element: Element, parent: &'static str) -> Read<Command> {
         let (tag, at) = (element.tag, element.at);
         let Some(name) = CommandName::from_name(tag.name()) else {
-            return Err((at, Violation::Misplaced { element: tag.name(), parent }));
+            return Err((
+                at,
+                Violation::Misplaced {
+                    element: tag.name(),
+                    parent,
+                },
+            ));
         };
         self.commands = self.commands.saturating_add(1);
         if self.commands > MAX_COMMANDS {
-            return Err((at, Violation::TooMany { what: "commands", limit: MAX_COMMANDS }));
+            return Err((
+                at,
+                Violation::TooMany {
+                    what: "commands",
+                    limit: MAX_COMMANDS,
+                },
+            ));
         }
         let fields = Fields::of(element)?;
         Ok(match name {
@@ -243,20 +300,36 @@ impl Counter {
             CommandName::Sequence => Command::Sequence(self.group(fields)?),
             CommandName::Status => Command::Status(self.status(fields)?),
             CommandName::SyncHdr => {
-                return Err((at, Violation::Misplaced { element: tag.name(), parent }));
+                return Err((
+                    at,
+                    Violation::Misplaced {
+                        element: tag.name(),
+                        parent,
+                    },
+                ));
             }
         })
     }
 
     fn items(&mut self, fields: &mut Fields) -> Read<Vec<Item>> {
-        fields.many(Tag::Item).into_iter().map(|element| self.item(element)).collect()
+        fields
+            .many(Tag::Item)
+            .into_iter()
+            .map(|element| self.item(element))
+            .collect()
     }
 
     fn some_items(&mut self, fields: &mut Fields) -> Read<Vec<Item>> {
         let items = self.items(fields)?;
         if items.is_empty() {
             let parent = fields.tag.name();
-            return Err((fields.at, Violation::Missing { element: Tag::Item.name(), parent }));
+            return Err((
+                fields.at,
+                Violation::Missing {
+                    element: Tag::Item.name(),
+                    parent,
+                },
+            ));
         }
         Ok(items)
     }
@@ -264,7 +337,13 @@ impl Counter {
     fn item(&mut self, element: Element) -> Read<Item> {
         self.items = self.items.saturating_add(1);
         if self.items > MAX_ITEMS {
-            return Err((element.at, Violation::TooMany { what: "items", limit: MAX_ITEMS }));
+            return Err((
+                element.at,
+                Violation::TooMany {
+                    what: "items",
+                    limit: MAX_ITEMS,
+                },
+            ));
         }
         let mut fields = Fields::of(element)?;
         let item = Item {
@@ -320,7 +399,12 @@ impl Counter {
         let id = fields.id()?;
         let no_response = fields.flag(Tag::NoResp)?;
         let meta = fields.meta()?;
-        Ok(Group { id, no_response, meta, commands: self.commands(fields)? })
+        Ok(Group {
+            id,
+            no_response,
+            meta,
+            commands: self.commands(fields)?,
+        })
     }
 
     fn results(&mut self, mut fields: Fields) -> Read<Results> {

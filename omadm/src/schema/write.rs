@@ -86,7 +86,7 @@ fn header(header: &Header) -> Element {
     element
 }
 
-fn command(command: &Command) -> Element {
+pub(crate) fn command(command: &Command) -> Element {
     match command {
         Command::Add(command) => item_command(Tag::Add, command),
         Command::Alert(command) => alert(command),

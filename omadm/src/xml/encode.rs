@@ -3,7 +3,9 @@
 use super::{MAX_MESSAGE_LEN, is_xml_char};
 use crate::code::{NAMESPACE_METINF, NAMESPACE_SYNCML};
 use crate::message::{Command, Message};
-use crate::schema::{self, Element, MAX_COMMANDS, MAX_DEPTH, MAX_ITEMS, Tag, Vocabulary};
+use crate::schema::{
+    self, Element, MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS, Tag, Vocabulary,
+};
 use quick_xml::escape::partial_escape;
 
 /// A message that cannot be written so that every reader would take it.
@@ -20,13 +22,13 @@ pub enum EncodeError {
     /// Groups nested so deeply that no reader need take them.
     #[error("nested deeper than {MAX_DEPTH}")]
     TooDeep,
-    /// A command that must have items, or a group that must have commands, has none.
-    #[error("{element} holds nothing")]
-    Empty {
+    /// A command that must have items has none.
+    #[error("{element} holds no item")]
+    NoItems {
         /// The command.
         element: &'static str,
     },
-    /// More commands or items than a message may hold.
+    /// More elements, commands or items than a message may hold.
     #[error("more than {limit} {what} in one message")]
     TooMany {
         /// What there are too many of.
@@ -45,8 +47,10 @@ pub enum EncodeError {
 /// Writes one message: UTF-8, no white space between elements, the DTD's order.
 pub fn encode(message: &Message) -> Result<Vec<u8>, EncodeError> {
     let mut writer = Writer::default();
-    writer.out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
-    writer.element(&schema::write(message), Vocabulary::MetInf, 0)?;
+    writer
+        .out
+        .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    writer.element(&schema::write(message), None, 0)?;
     let len = writer.out.len();
     if len > MAX_MESSAGE_LEN {
         return Err(EncodeError::TooLong { len });
@@ -58,13 +62,14 @@ pub fn encode(message: &Message) -> Result<Vec<u8>, EncodeError> {
 pub(crate) fn command_len(command: &Command) -> Result<usize, EncodeError> {
     let mut writer = Writer::default();
     // Below SyncML and SyncBody.
-    writer.element(&schema::write_command(command), Vocabulary::SyncMl, 2)?;
+    writer.element(&schema::write_command(command), Some(Vocabulary::SyncMl), 2)?;
     Ok(writer.out.len())
 }
 
 #[derive(Default)]
 struct Writer {
     out: String,
+    elements: usize,
     commands: usize,
     items: usize,
 }
@@ -74,7 +79,7 @@ impl Writer {
     fn element(
         &mut self,
         element: &Element,
-        outer: Vocabulary,
+        outer: Option<Vocabulary>,
         depth: usize,
     ) -> Result<(), EncodeError> {
         if depth >= MAX_DEPTH {
@@ -84,7 +89,7 @@ impl Writer {
         let (tag, name) = (element.tag, element.tag.name());
         self.out.push('<');
         self.out.push_str(name);
-        if tag.vocabulary() != outer {
+        if Some(tag.vocabulary()) != outer {
             self.out.push_str(" xmlns=\"");
             self.out.push_str(match tag.vocabulary() {
                 Vocabulary::SyncMl => NAMESPACE_SYNCML,
@@ -99,7 +104,7 @@ impl Writer {
         self.out.push('>');
         self.text(element)?;
         for child in &element.children {
-            self.element(child, tag.vocabulary(), depth.saturating_add(1))?;
+            self.element(child, Some(tag.vocabulary()), depth.saturating_add(1))?;
         }
         self.out.push_str("</");
         self.out.push_str(name);
@@ -108,10 +113,16 @@ impl Writer {
     }
 
     fn text(&mut self, element: &Element) -> Result<(), EncodeError> {
-        let forbidden = element.text.chars().find(|character| !is_xml_char(*character));
+        let forbidden = element
+            .text
+            .chars()
+            .find(|character| !is_xml_char(*character));
         if let Some(character) = forbidden {
             let element = element.tag.name();
-            return Err(EncodeError::ForbiddenCharacter { element, character: character.into() });
+            return Err(EncodeError::ForbiddenCharacter {
+                element,
+                character: character.into(),
+            });
         }
         self.out.push_str(&partial_escape(element.text.as_str()));
         Ok(())
@@ -119,20 +130,34 @@ impl Writer {
 
     /// Holds the writer to what the reader demands.
     fn count(&mut self, element: &Element) -> Result<(), EncodeError> {
-        let name = element.tag.name();
+        self.elements = self.elements.saturating_add(1);
+        if self.elements > MAX_ELEMENTS {
+            return Err(EncodeError::TooMany {
+                what: "elements",
+                limit: MAX_ELEMENTS,
+            });
+        }
         if schema::is_command(element.tag) {
             self.commands = self.commands.saturating_add(1);
             if self.commands > MAX_COMMANDS {
-                return Err(EncodeError::TooMany { what: "commands", limit: MAX_COMMANDS });
+                return Err(EncodeError::TooMany {
+                    what: "commands",
+                    limit: MAX_COMMANDS,
+                });
             }
-            if schema::is_hollow(element) {
-                return Err(EncodeError::Empty { element: name });
+            if schema::lacks_items(element) {
+                return Err(EncodeError::NoItems {
+                    element: element.tag.name(),
+                });
             }
         }
         if element.tag == Tag::Item {
             self.items = self.items.saturating_add(1);
             if self.items > MAX_ITEMS {
-                return Err(EncodeError::TooMany { what: "items", limit: MAX_ITEMS });
+                return Err(EncodeError::TooMany {
+                    what: "items",
+                    limit: MAX_ITEMS,
+                });
             }
         }
         Ok(())

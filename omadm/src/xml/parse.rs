@@ -91,13 +91,20 @@ pub struct Syntax(quick_xml::Error);
 /// ```
 pub fn parse(bytes: &[u8]) -> Result<Message, ParseError> {
     if bytes.len() > MAX_MESSAGE_LEN {
-        return Err(ParseError { at: MAX_MESSAGE_LEN, problem: Problem::TooLong });
+        return Err(ParseError {
+            at: MAX_MESSAGE_LEN,
+            problem: Problem::TooLong,
+        });
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| ParseError { at: error.valid_up_to(), problem: Problem::NotUtf8 })?;
+    let text = std::str::from_utf8(bytes).map_err(|error| ParseError {
+        at: error.valid_up_to(),
+        problem: Problem::NotUtf8,
+    })?;
     let root = Parser::new(text).document()?;
-    schema::read(root)
-        .map_err(|(at, violation)| ParseError { at, problem: Problem::Violation(violation) })
+    schema::read(root).map_err(|(at, violation)| ParseError {
+        at,
+        problem: Problem::Violation(violation),
+    })
 }
 
 /// Builds the element tree.
@@ -117,11 +124,20 @@ impl<'a> Parser<'a> {
         reader
             .resolver_mut()
             .set_max_namespace_bindings(MAX_ATTRIBUTES.saturating_mul(MAX_DEPTH));
-        Self { reader, at: 0, open: Vec::new(), elements: 0, root: None }
+        Self {
+            reader,
+            at: 0,
+            open: Vec::new(),
+            elements: 0,
+            root: None,
+        }
     }
 
     const fn error(&self, problem: Problem) -> ParseError {
-        ParseError { at: self.at, problem }
+        ParseError {
+            at: self.at,
+            problem,
+        }
     }
 
     fn document(mut self) -> Result<Element, ParseError> {
@@ -131,7 +147,10 @@ impl<'a> Parser<'a> {
                 Ok((namespace, event)) => (vocabulary(&namespace), event),
                 Err(error) => {
                     let at = position(self.reader.error_position()).max(self.at);
-                    return Err(ParseError { at, problem: Problem::Syntax(Syntax(error)) });
+                    return Err(ParseError {
+                        at,
+                        problem: Problem::Syntax(Syntax(error)),
+                    });
                 }
             };
             match event {
@@ -150,8 +169,15 @@ impl<'a> Parser<'a> {
                 Event::DocType(_) => return Err(self.error(Problem::DocumentType)),
                 Event::Eof => {
                     let at = self.at;
-                    let root = if self.open.is_empty() { self.root } else { None };
-                    return root.ok_or(ParseError { at, problem: Problem::Truncated });
+                    let root = if self.open.is_empty() {
+                        self.root
+                    } else {
+                        None
+                    };
+                    return root.ok_or(ParseError {
+                        at,
+                        problem: Problem::Truncated,
+                    });
                 }
             }
         }
@@ -171,7 +197,13 @@ impl<'a> Parser<'a> {
         self.elements = self.elements.saturating_add(1);
         if self.elements > MAX_ELEMENTS {
             let limit = MAX_ELEMENTS;
-            return Err(self.error(Violation::TooMany { what: "elements", limit }.into()));
+            return Err(self.error(
+                Violation::TooMany {
+                    what: "elements",
+                    limit,
+                }
+                .into(),
+            ));
         }
         self.attributes(start)?;
         let Some(namespace) = namespace else {
@@ -181,8 +213,7 @@ impl<'a> Parser<'a> {
         let Some(tag) = Tag::from_name(name.as_ref()) else {
             return Err(self.error(Problem::UnknownElement));
         };
-        let inherited =
-            tag.vocabulary() == Vocabulary::MetInf && namespace == Vocabulary::SyncMl;
+        let inherited = tag.vocabulary() == Vocabulary::MetInf && namespace == Vocabulary::SyncMl;
         if tag.vocabulary() != namespace && !inherited {
             return Err(self.error(Problem::Namespace));
         }
@@ -192,8 +223,8 @@ impl<'a> Parser<'a> {
 
     fn attributes(&self, start: &BytesStart<'_>) -> Result<(), ParseError> {
         for (count, attribute) in start.attributes().enumerate() {
-            let attribute = attribute
-                .map_err(|error| self.error(Problem::Syntax(Syntax(error.into()))))?;
+            let attribute =
+                attribute.map_err(|error| self.error(Problem::Syntax(Syntax(error.into()))))?;
             if count >= MAX_ATTRIBUTES || attribute.key.as_namespace_binding().is_none() {
                 return Err(self.error(Problem::Attribute));
             }
@@ -222,20 +253,35 @@ impl<'a> Parser<'a> {
             }
             None if text.trim_ascii().is_empty() => Ok(()),
             None if self.root.is_some() => Err(self.error(Problem::TrailingContent)),
-            None => Err(self.error(Violation::Text { element: "document" }.into())),
+            None => Err(self.error(
+                Violation::Text {
+                    element: "document",
+                }
+                .into(),
+            )),
         }
     }
 
     fn cdata(&mut self, text: &str) -> Result<(), ParseError> {
         if self.open.is_empty() {
-            return Err(self.error(Violation::Text { element: "document" }.into()));
+            return Err(self.error(
+                Violation::Text {
+                    element: "document",
+                }
+                .into(),
+            ));
         }
         self.text(text)
     }
 
     fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), ParseError> {
         if self.open.is_empty() {
-            return Err(self.error(Violation::Text { element: "document" }.into()));
+            return Err(self.error(
+                Violation::Text {
+                    element: "document",
+                }
+                .into(),
+            ));
         }
         let character = reference
             .resolve_char_ref()

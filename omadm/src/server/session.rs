@@ -1,0 +1,62 @@
+//! What a server keeps of a session between two requests.
+
+use crate::message::{CommandId, CommandName, Header, MessageId, SessionId};
+
+/// The state of one session: a plain value. The caller keeps it under ([device](Self::device),
+/// [id](Self::id)) and hands it in with the session's next request.
+///
+/// It holds the last reply, because a client that did not get it asks again; so it is worth keeping
+/// for a while even when the session [is over](Self::is_over). A caller that loses it loses no
+/// report: the client begins a new session with all that was not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    pub(super) device: String,
+    pub(super) id: SessionId,
+    /// The client's last message.
+    pub(super) request: MessageId,
+    /// Our last message.
+    pub(super) message: MessageId,
+    pub(super) outstanding: Vec<Outstanding>,
+    pub(super) reply: Vec<u8>,
+    pub(super) is_over: bool,
+    /// Largest message that the client takes, in octets, if it said so.
+    pub(super) client_max_message: Option<u64>,
+}
+
+impl Session {
+    /// The device's id, as its messages give it.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// The session's id, chosen by the client: unique for one device at most.
+    pub const fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// The bytes that answer the request.
+    pub fn reply(&self) -> &[u8] {
+        &self.reply
+    }
+
+    /// Whether the client has nothing more to say: the reply asks it for nothing.
+    pub const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    pub(super) fn is_of(&self, header: &Header) -> bool {
+        self.device == header.source.uri && self.id == header.session
+    }
+}
+
+/// A command that the client was sent and has not fully answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outstanding {
+    /// Our message that held it.
+    pub(super) message: MessageId,
+    pub(super) id: CommandId,
+    pub(super) name: CommandName,
+    /// The caller's own mark; none for what the session itself asked.
+    pub(super) tag: Option<u64>,
+    pub(super) has_status: bool,
+}
