@@ -1,0 +1,2 @@
+//! `lab`: plays the outside world in a lab machine.
+fn main() {}

@@ -1,0 +1,82 @@
+//! `cargo xtask`: everything about this repository that is done by running something.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use cardwarden_tests::pins::Kernel;
+use cardwarden_tests::{lab, say, session, setup};
+use clap::{Parser, Subcommand};
+
+/// Builds, tests and shows Cardwarden in virtual machines.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Find or install what building and the lab need
+    Setup,
+    /// Use a lab machine
+    Lab {
+        #[command(subcommand)]
+        task: LabTask,
+    },
+}
+
+#[derive(Subcommand)]
+enum LabTask {
+    /// Run a script in a fresh machine as root; ends with the script's exit status
+    Run {
+        /// The guest's kernel: 6.1 or 6.12
+        #[arg(long, default_value = "6.1")]
+        kernel: Kernel,
+        /// A policy whose card is put in first, or "none"
+        #[arg(long, default_value = "none")]
+        card: String,
+        /// The script; run by its first line, or by sh
+        script: PathBuf,
+    },
+    /// An interactive machine
+    Shell {
+        /// The guest's kernel: 6.1 or 6.12
+        #[arg(long, default_value = "6.1")]
+        kernel: Kernel,
+        /// Without the product: only Debian and the lab's own programs
+        #[arg(long)]
+        bare: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            say::progress(format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
+    match task {
+        Task::Setup => {
+            setup::setup()?;
+            say::progress("setup: everything is there");
+        }
+        Task::Lab { task: LabTask::Run { kernel, card, script } } => {
+            setup::setup()?;
+            let mut machine = lab::ready(kernel)?;
+            return session::run_script(&mut machine, &card, &script);
+        }
+        Task::Lab { task: LabTask::Shell { kernel, bare } } => {
+            setup::setup()?;
+            let mut machine = if bare { lab::bare(kernel)? } else { lab::ready(kernel)? };
+            return session::shell(&mut machine);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,89 @@
+//! A ready machine for a kernel: product installed, agent and server running; restored from a snapshot.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result};
+
+use crate::image::{self, Image, product};
+use crate::machine::accelerator::Accelerator;
+use crate::machine::{Machine, Snapshot, qemu};
+use crate::pins::Kernel;
+use crate::place;
+use crate::run::Run;
+use crate::say::progress;
+
+/// The packed product layer of this process: built once, or as `cargo xtask` has just built it.
+pub fn product_layer() -> Result<PathBuf> {
+    static LAYER: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(layer) = LAYER.get() {
+        return Ok(layer.clone());
+    }
+    let layer = match std::env::var_os("CARDWARDEN_LAB_PRODUCT") {
+        Some(path) => PathBuf::from(path),
+        None => product::layer()?,
+    };
+    Ok(LAYER.get_or_init(|| layer).clone())
+}
+
+/// A machine with the product, restored from the snapshot for it; the first time it is booted and saved.
+pub fn ready(kernel: Kernel) -> Result<Machine> {
+    let image = Image::make(kernel, &product_layer()?)?;
+    let accelerator = Accelerator::choose(&image)?;
+    machine(&image, accelerator)
+}
+
+/// A machine without the product: only Debian and the lab's own programs.
+pub fn bare(kernel: Kernel) -> Result<Machine> {
+    let image = Image::make(kernel, &product::bare_layer()?)?;
+    let accelerator = Accelerator::choose(&image)?;
+    machine(&image, accelerator)
+}
+
+/// A machine from this image, by snapshot.
+pub fn machine(image: &Image, accelerator: Accelerator) -> Result<Machine> {
+    let snapshot = snapshot(image, accelerator)?;
+    Machine::restore(image, accelerator, &snapshot)
+}
+
+/// Finds or takes the snapshot of a freshly booted machine.
+pub fn snapshot(image: &Image, accelerator: Accelerator) -> Result<Snapshot> {
+    let name = image
+        .key()
+        .with(qemu::version()?)
+        .with(format!("{:?}", accelerator.arguments()))
+        .with("snapshot 1")
+        .name();
+    let kernel = image.kernel.name();
+    let dir = place::lab("snapshots")?.join(format!("{kernel}-{name}"));
+    let _lock = image::lock(&format!("snapshot-{kernel}"))?;
+    if let Some(snapshot) = Snapshot::find(&dir) {
+        return Ok(snapshot);
+    }
+    progress(format!("lab: booting Debian with kernel {kernel} once ({})", accelerator.name()));
+    let machine = Machine::boot(image, accelerator)?;
+    let seconds = machine.started_in.as_secs_f32();
+    place::write_whole(&place::lab("snapshots")?.join(format!("boot-{kernel}")), format!("{seconds:.1}"))?;
+    let snapshot = machine.into_snapshot(&dir)?;
+    progress(format!("lab: it was up after {seconds:.1} s and is now saved"));
+    forget_old(&dir, kernel)?;
+    Ok(snapshot)
+}
+
+/// Keeps this and the two newest others of a kernel; a snapshot takes about 150 MB.
+fn forget_old(newest: &std::path::Path, kernel: &str) -> Result<()> {
+    let parent = place::lab("snapshots")?;
+    let mut others = Vec::new();
+    for entry in std::fs::read_dir(&parent).context("list snapshots")?.flatten() {
+        let is_other = entry.path() != newest
+            && entry.file_name().to_string_lossy().starts_with(&format!("{kernel}-"));
+        if is_other {
+            others.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    others.sort();
+    for (_, old) in others.iter().rev().skip(2) {
+        Run::new("rm").arg("-rf").arg(old).quietly()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! What executes the guest's instructions. TCG, QEMU's own emulator, works everywhere and is the floor; KVM is
+//! used only where a guest has been seen to boot with it, since a nested KVM may be there and not work.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::console::Console;
+use super::qemu;
+use crate::image::{self, Image};
+use crate::place;
+use crate::run::{Key, Run};
+use crate::say::progress;
+
+/// An accelerator of QEMU's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The processor itself.
+    Kvm,
+    /// Emulation, a thread for each of two processors.
+    Tcg,
+    /// Emulation of one processor whose clock is the number of executed instructions: for counting.
+    Counting,
+}
+
+impl Accelerator {
+    /// As shown to people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+            Self::Counting => "tcg, counting instructions",
+        }
+    }
+
+    /// QEMU's options.
+    pub const fn arguments(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Kvm => &[("-accel", "kvm"), ("-cpu", "host"), ("-smp", "2")],
+            Self::Tcg => &[("-accel", "tcg,thread=multi"), ("-cpu", "max"), ("-smp", "2")],
+            Self::Counting => &[
+                ("-accel", "tcg,thread=single"),
+                ("-cpu", "max"),
+                ("-smp", "1"),
+                ("-icount", "shift=0,sleep=off"),
+            ],
+        }
+    }
+
+    /// Options for the kernel's command line.
+    pub const fn kernel_options(self) -> &'static str {
+        match self {
+            Self::Kvm | Self::Tcg => "",
+            // The time stamp counter is what counts; the kernel must not look for a better clock.
+            Self::Counting => "tsc=reliable",
+        }
+    }
+
+    /// How much longer than on the quickest accelerator a start may take.
+    pub const fn patience(self) -> u32 {
+        match self {
+            Self::Kvm => 1,
+            Self::Tcg => 2,
+            Self::Counting => 4,
+        }
+    }
+
+    /// KVM where a guest boots with it, else TCG. `CARDWARDEN_LAB_ACCEL=kvm|tcg` overrides.
+    pub fn choose(image: &Image) -> Result<Self> {
+        match std::env::var("CARDWARDEN_LAB_ACCEL").as_deref() {
+            Ok("kvm") => return Ok(Self::Kvm),
+            Ok("tcg") => return Ok(Self::Tcg),
+            _ => {}
+        }
+        if !std::path::Path::new("/dev/kvm").exists() {
+            return Ok(Self::Tcg);
+        }
+        let _lock = image::lock("accelerator")?;
+        let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let key = Key::default().with(boot).with(qemu::version()?).with("probe 1").name();
+        let known = place::lab("accelerator")?.join(key);
+        if let Ok(text) = std::fs::read_to_string(&known) {
+            return Ok(if text == "kvm" { Self::Kvm } else { Self::Tcg });
+        }
+        let chosen = match probe(image) {
+            Ok(()) => Self::Kvm,
+            Err(error) => {
+                progress(format!("lab: KVM is there but no guest boots with it ({error:#}); using TCG"));
+                Self::Tcg
+            }
+        };
+        place::write_whole(&known, chosen.name())?;
+        Ok(chosen)
+    }
+}
+
+/// Boots a kernel as far as its first program, with KVM.
+fn probe(image: &Image) -> Result<()> {
+    let dir = place::lab(&format!("run/probe-{}", std::process::id()))?;
+    let socket = dir.join("console");
+    let mut child = Run::new("setpriv")
+        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
+        .args(["-nodefaults", "-nographic", "-machine", "q35", "-m", "512", "-no-reboot"])
+        .args(Accelerator::Kvm.arguments().iter().flat_map(|(name, value)| [*name, *value]))
+        .arg("-kernel")
+        .arg(&image.vmlinux)
+        .arg("-initrd")
+        .arg(&image.initrd)
+        .args(["-append", "console=ttyS0 loglevel=6 lab.probe", "-monitor", "none"])
+        .arg("-chardev")
+        .arg(format!("socket,id=console,path={},server=on,wait=on", socket.display()))
+        .args(["-serial", "chardev:console"])
+        .into_command()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let seen = qemu::await_socket(&mut child, &socket)
+        .and_then(|stream| Console::watch(stream, &dir.join("console.log")))
+        .and_then(|console| console.await_words("lab: probe reached", Duration::from_secs(10)));
+    qemu::end(&mut child);
+    // The folder holds nothing that is still wanted.
+    drop(std::fs::remove_dir_all(&dir));
+    seen
+}
