@@ -1,1 +1,153 @@
-//! Stub.
+//! What the kernel programs and the agent share: the layout of maps and events, the names of
+//! kernel fields, and the verdicts themselves, as plain functions that are tested on the host.
+//!
+//! Only fixed-size integers cross. The derives prove that no type has padding and that any bytes
+//! the kernel hands out are a valid value; a number that is not known stays a number.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod verdict;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub use verdict::{Refusal, device, socket};
+
+/// Character-device majors run to 511 (`CHRDEV_MAJOR_MAX`, `include/linux/fs.h`).
+pub const MAJORS: usize = 512;
+/// Closed majors that one decision can name.
+pub const CLOSED_MAJORS: usize = 16;
+/// Minors of a closed major that can be excepted: 0 to 255, in words of 64. V4L2 and the media
+/// controller number their nodes in that range (`VIDEO_NUM_DEVICES`, `MEDIA_NUM_DEVICES`).
+pub const EXCEPT_WORDS: usize = 4;
+/// Socket families run to 46 (`AF_MAX`, `include/linux/socket.h`).
+pub const FAMILIES: usize = 64;
+/// Counters: one for each reason, and one for events that found the ring buffer full.
+pub const COUNTERS: u32 = 1010;
+/// The counter of events that found the ring buffer full.
+pub const DROPPED: u32 = COUNTERS - 1;
+/// Bytes of the ring buffer of denials: some 300 events.
+pub const EVENT_BYTES: u32 = 16 * 1024;
+
+/// Hook number of the cgroup-device program.
+pub const HOOK_DEVICE_OPEN: u8 = 0;
+/// Hook number of LSM `socket_create`.
+pub const HOOK_SOCKET_CREATE: u8 = 1;
+/// Hook number of LSM `file_open`.
+pub const HOOK_FILE_OPEN: u8 = 2;
+
+/// A closed character-device major.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ClosedMajor {
+    /// One bit for each minor that stays usable.
+    pub except: [u64; EXCEPT_WORDS],
+    /// The major itself, so that the agent can read back what is in force.
+    pub major: u32,
+    /// Counter of refusals.
+    pub counter: u16,
+    /// Number of the function ([`Function::index`] of the policy crate).
+    ///
+    /// [`Function::index`]: https://docs.rs/cardwarden-policy
+    pub function: u16,
+}
+
+/// A socket family.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Family {
+    /// 1 when sockets of this family are refused.
+    pub closed: u16,
+    /// Counter of refusals.
+    pub counter: u16,
+    /// Number of the function.
+    pub function: u16,
+    /// Unused; zero.
+    pub reserved: u16,
+}
+
+/// Everything that the kernel refuses. It lies in an inner map of its own and is swapped as a
+/// whole, so no program ever sees half of a decision.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Decision {
+    /// For each major, 0 when it is open, else 1 + the index in `closed`.
+    pub majors: [u8; MAJORS],
+    /// The closed majors.
+    pub closed: [ClosedMajor; CLOSED_MAJORS],
+    /// The socket families.
+    pub families: [Family; FAMILIES],
+}
+
+impl Default for Decision {
+    fn default() -> Self {
+        Self {
+            majors: [0; MAJORS],
+            closed: [ClosedMajor::default(); CLOSED_MAJORS],
+            families: [Family::default(); FAMILIES],
+        }
+    }
+}
+
+/// The agent's own permission to open one closed node, to ask what it is. It is for one thread,
+/// one node, and a few milliseconds, so that nobody can inherit it from an agent that died.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Permit {
+    /// `bpf_get_current_pid_tgid` of the thread.
+    pub pid_tgid: u64,
+    /// `CLOCK_BOOTTIME` in nanoseconds after which it is void.
+    pub until_ns: u64,
+    /// Major of the node.
+    pub major: u32,
+    /// Minor of the node.
+    pub minor: u32,
+}
+
+/// One refusal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Denial {
+    /// `CLOCK_BOOTTIME` in nanoseconds.
+    pub boot_ns: u64,
+    /// Process.
+    pub tgid: u32,
+    /// Real user in the initial namespace.
+    pub uid: u32,
+    /// Major of the node, or 0.
+    pub major: u32,
+    /// Minor of the node, or the socket family.
+    pub minor: u32,
+    /// Which counter counted it.
+    pub counter: u16,
+    /// Number of the function.
+    pub function: u16,
+    /// Which hook refused.
+    pub hook: u8,
+    /// Unused; zero.
+    pub reserved: [u8; 3],
+    /// The program's name (`comm`), NUL-padded.
+    pub comm: [u8; 16],
+}
+
+/// A kernel field whose offset is read from the running kernel's BTF when programs are loaded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Field {
+    /// The global of the kernel object that takes the offset.
+    pub symbol: &'static str,
+    /// The kernel's type.
+    pub kernel_type: &'static str,
+    /// The member.
+    pub member: &'static str,
+}
+
+/// Every field that the programs read. `file_open` needs all of them.
+pub const FIELDS: [Field; 3] = [
+    Field { symbol: "FILE_F_INODE", kernel_type: "file", member: "f_inode" },
+    Field { symbol: "INODE_I_MODE", kernel_type: "inode", member: "i_mode" },
+    Field { symbol: "INODE_I_RDEV", kernel_type: "inode", member: "i_rdev" },
+];
+
+const _: () = assert!(size_of::<ClosedMajor>() == 40);
+const _: () = assert!(size_of::<Decision>() == 512 + 16 * 40 + 64 * 8);
+const _: () = assert!(size_of::<Denial>() == 48);
+const _: () = assert!(size_of::<Permit>() == 24);

@@ -1,0 +1,52 @@
+//! The kernel programs of Cardwarden.
+//!
+//! | program | hook | refuses |
+//! |---|---|---|
+//! | [`device_open`] | cgroup-device, root cgroup | opening closed character devices |
+//! | [`socket_create`] | `lsm/socket_create` | making sockets of closed families |
+//! | [`file_open`] | `lsm/file_open` | as `device_open`, a second lock that root cannot detach by the cgroup |
+//!
+//! Each fetches the facts, asks [`cardwarden_ebpf_abi`] for the verdict, records, and returns. An
+//! earlier refusal of another LSM program is kept.
+#![no_std]
+#![no_main]
+#![feature(core_intrinsics)]
+#![expect(internal_features, reason = "the atomic addition of record.rs")]
+
+mod device_open;
+mod file_open;
+mod kernel;
+mod record;
+mod socket_create;
+
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, RingBuf};
+use aya_ebpf::macros::btf_map;
+use cardwarden_ebpf_abi::{COUNTERS, Decision, Denial, EVENT_BYTES, Permit};
+
+/// What is refused: one inner map, replaced as a whole by the agent.
+#[btf_map]
+pub static DECISION: ArrayOfMaps<Array<Decision, 1>, 1> = ArrayOfMaps::new();
+
+/// Refusals by reason; never lost.
+#[btf_map]
+pub static REFUSALS: Array<u64, { COUNTERS as usize }> = Array::new();
+
+/// Refusals one by one, for whoever wants to tell people.
+#[btf_map]
+pub static EVENTS: RingBuf<Denial, { EVENT_BYTES as usize }> = RingBuf::new();
+
+/// The agent's permission to ask one node what it is.
+#[btf_map]
+pub static PERMIT: Array<Permit, 1> = Array::new();
+
+/// `EPERM`, negative as hooks return it.
+const REFUSED: i32 = -1;
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,56 @@
+//! Counting and telling of refusals. Runs only when something is refused.
+
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+
+use aya_ebpf::helpers::{
+    bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_boot_ns,
+};
+use cardwarden_ebpf_abi::{DROPPED, Denial, Refusal};
+
+use crate::{EVENTS, PERMIT, REFUSALS};
+
+/// Whether the agent has just asked to look at this node.
+#[inline(always)]
+pub fn permitted(major: u32, minor: u32) -> bool {
+    let Some(permit) = PERMIT.get(0) else { return false };
+    permit.pid_tgid == bpf_get_current_pid_tgid()
+        && permit.major == major
+        && permit.minor == minor
+        // SAFETY: the helper reads a clock.
+        && unsafe { bpf_ktime_get_boot_ns() } < permit.until_ns
+}
+
+/// Counts a refusal and tells of it.
+#[inline(always)]
+pub fn record(refusal: Refusal, hook: u8, major: u32, minor: u32) {
+    count(u32::from(refusal.counter));
+    let Some(mut entry) = EVENTS.reserve(0) else {
+        count(DROPPED);
+        return;
+    };
+    entry.write(Denial {
+        // SAFETY: the helper reads a clock.
+        boot_ns: unsafe { bpf_ktime_get_boot_ns() },
+        tgid: (bpf_get_current_pid_tgid() >> 32) as u32,
+        uid: bpf_get_current_uid_gid() as u32,
+        major,
+        minor,
+        counter: refusal.counter,
+        function: refusal.function,
+        hook,
+        reserved: [0; 3],
+        comm: bpf_get_current_comm().unwrap_or_default(),
+    });
+    entry.submit(0);
+}
+
+#[inline(always)]
+fn count(counter: u32) {
+    if let Some(place) = REFUSALS.get_ptr_mut(counter) {
+        // The target has no compare-and-swap, so `AtomicU64` lacks `fetch_add`; the instruction
+        // (`BPF_ATOMIC | BPF_ADD`) is there.
+        // SAFETY: the map's value is an aligned u64 that stays while the program runs, and it is
+        // only ever changed atomically.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(place, 1) };
+    }
+}

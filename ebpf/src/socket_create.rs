@@ -1,0 +1,31 @@
+//! LSM `socket_create` (`security_socket_create`, `net/socket.c`).
+
+use aya_ebpf::macros::lsm;
+use aya_ebpf::programs::LsmContext;
+use cardwarden_ebpf_abi::{HOOK_SOCKET_CREATE, socket};
+
+use crate::REFUSED;
+use crate::record::record;
+
+/// Refuses sockets of closed families that programs ask for. The kernel's own (`kern`) pass: a
+/// Bluetooth module that cannot make its listening socket would fail to load, and nothing of it
+/// can be reached without a program's socket.
+#[lsm(hook = "socket_create")]
+pub fn socket_create(ctx: LsmContext) -> i32 {
+    let (family, kernel, earlier): (i32, i32, i32) = (ctx.arg(0), ctx.arg(3), ctx.arg(4));
+    if earlier != 0 {
+        return earlier;
+    }
+    if kernel != 0 {
+        return 0;
+    }
+    let Some(decision) = crate::DECISION.get_value(0, &0) else { return 0 };
+    let family = family.cast_unsigned();
+    match socket(decision, family) {
+        Some(refusal) => {
+            record(refusal, HOOK_SOCKET_CREATE, 0, family);
+            REFUSED
+        }
+        None => 0,
+    }
+}
