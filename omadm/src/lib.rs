@@ -60,6 +60,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::doc_markdown,
+    reason = "SyncML, MetInf and DevInfo are proper names"
+)]
 
 pub mod client;
 pub mod code;

@@ -15,6 +15,7 @@
 //! caller knows what it has kept; the alerts' correlators tell. Not here: who the client is. Compare
 //! the device id of the header with the one that the transport has authenticated.
 
+mod answer;
 mod operation;
 mod session;
 mod turn;
@@ -24,10 +25,10 @@ pub use session::Session;
 pub use turn::{AlertId, NotNow, Turn};
 
 use crate::client::Value;
-use crate::code::{StatusCode, VER_DTD, VER_PROTO};
+use crate::code::{AlertCode, StatusCode, VER_DTD, VER_PROTO};
 use crate::message::{
-    Command, CommandRef, Header, Initiator, Item, Location, Message, MessageId, Meta, SessionId,
-    Status,
+    Command, CommandName, CommandRef, Header, Initiator, Item, Location, Message, MessageId, Meta,
+    SessionId, Status,
 };
 use crate::xml::MAX_MESSAGE_LEN;
 use crate::{DevInfo, Encoding, GenericAlert, MissingLeaf};
@@ -273,10 +274,18 @@ fn first(
 
 /// The one alert that begins a session: before all reports.
 fn session_alert(commands: &[Command]) -> Result<Option<Initiator>, Refusal> {
-    use crate::code::AlertCode;
     let mut alerts = commands.iter().filter_map(|command| match command {
         Command::Alert(alert) => Some(alert.code),
-        _ => None,
+        Command::Add(_)
+        | Command::Atomic(_)
+        | Command::Copy(_)
+        | Command::Delete(_)
+        | Command::Exec(_)
+        | Command::Get(_)
+        | Command::Replace(_)
+        | Command::Results(_)
+        | Command::Sequence(_)
+        | Command::Status(_) => None,
     });
     let first = match alerts.next() {
         Some(AlertCode::CLIENT_INITIATED) => Some(Initiator::Client),
@@ -309,9 +318,10 @@ fn dev_info(request: &Message) -> Result<DevInfo, Refusal> {
 }
 
 fn dev_info_of(command: &Command) -> Option<Result<DevInfo, MissingLeaf>> {
-    match command {
-        Command::Replace(replace) => DevInfo::from_items(&replace.items),
-        _ => None,
+    if let Command::Replace(replace) = command {
+        DevInfo::from_items(&replace.items)
+    } else {
+        None
     }
 }
 
@@ -325,20 +335,15 @@ fn rejection(settings: &Settings, request: &Message, cause: &Refusal) -> Vec<u8>
         .iter()
         .filter(|command| !command.no_response())
         .map(|command| {
-            turn::status(
+            answer::status(
                 answers,
                 CommandRef::Command(command.id().clone()),
                 command.name(),
                 code,
             )
         });
-    let header = turn::status(
-        answers,
-        CommandRef::Header,
-        crate::message::CommandName::SyncHdr,
-        code,
-    );
-    let commands = turn::numbered(std::iter::once(header).chain(asked));
+    let header = answer::status(answers, CommandRef::Header, CommandName::SyncHdr, code);
+    let commands = answer::numbered(std::iter::once(header).chain(asked));
     let header = settings.header(&request.header, MessageId::FIRST);
     let message = Message {
         header,

@@ -1,28 +1,36 @@
 //! One request, and the reply in the making.
 
+use super::answer::{Asked, Detail, Part, next_message, numbered, status};
 use super::{Event, Operation, Session, Settings, dev_info_of};
 use crate::client::Value;
 use crate::code::{AlertCode, StatusCode};
 use crate::message::{
-    Alert, Command, CommandId, CommandName, CommandRef, Format, Initiator, Item, Message,
+    Alert, Command, CommandId, CommandName, CommandRef, Format, Header, Initiator, Item, Message,
     MessageId, Results, Status,
 };
 use crate::schema::MAX_COMMANDS;
 use crate::server::session::Outstanding;
 use crate::xml::{EncodeError, MAX_MESSAGE_LEN};
-use crate::{DevInfo, GenericAlert};
+use crate::{DevInfo, Encoding, GenericAlert};
 
 /// A request that was taken. What its events say becomes acknowledged by [`Turn::finish`].
 #[derive(Debug)]
 #[must_use = "the client waits for a reply"]
 pub struct Turn {
-    settings: Settings,
+    encoding: Encoding,
+    /// The reply's.
+    header: Box<Header>,
+    /// The request's number.
+    answers: MessageId,
+    /// The client has finished its package.
+    is_final: bool,
+    /// The client wants no status at all.
+    is_silent: bool,
     /// With an empty reply; our own message number already counted up.
     session: Session,
     events: Vec<Event>,
     asked: Vec<Asked>,
     queued: Vec<Command>,
-    request: Message,
     /// Upper bound of the reply's length without what is queued; counted at the first need.
     len: Option<usize>,
     is_aborted: bool,
@@ -32,24 +40,6 @@ pub struct Turn {
 pub(super) struct First {
     pub(super) initiator: Initiator,
     pub(super) device: DevInfo,
-}
-
-/// A command of the client's, and what to say about it.
-#[derive(Debug)]
-struct Asked {
-    id: CommandId,
-    name: CommandName,
-    /// The client does not want the status after all.
-    is_silent: bool,
-    /// One per item of an alert; exactly one for everything else.
-    parts: Vec<Part>,
-}
-
-#[derive(Debug)]
-struct Part {
-    source: Option<String>,
-    /// None until the caller answers.
-    code: Option<StatusCode>,
 }
 
 /// Names one report of a [`Turn`].
@@ -100,12 +90,15 @@ impl Turn {
             },
         );
         let mut turn = Self {
-            settings: settings.clone(),
+            encoding: settings.encoding,
+            header: Box::new(settings.header(header, session.message)),
+            answers: header.message,
+            is_final: request.is_final,
+            is_silent: header.no_response,
             session,
             events: Vec::new(),
             asked: Vec::new(),
             queued: Vec::new(),
-            request: request.clone(),
             len: None,
             is_aborted: false,
         };
@@ -172,7 +165,7 @@ impl Turn {
         let name = command.name();
         // Results never ask for a status, but one that refuses them is due.
         let is_silent = name != CommandName::Results && command.no_response();
-        let is_silent = is_silent || self.request.header.no_response;
+        let is_silent = is_silent || self.is_silent;
         self.asked.push(Asked {
             id: command.id().clone(),
             name,
@@ -184,7 +177,7 @@ impl Turn {
     fn take_alert(&mut self, command: &Command, alert: &Alert) {
         match alert.code {
             AlertCode::CLIENT_INITIATED | AlertCode::SERVER_INITIATED | AlertCode::NEXT_MESSAGE => {
-                self.ask(command, StatusCode::OK)
+                self.ask(command, StatusCode::OK);
             }
             AlertCode::GENERIC | AlertCode::CLIENT_EVENT if alert.items.is_empty() => {
                 self.ask(command, StatusCode::INCOMPLETE_COMMAND);
@@ -295,7 +288,7 @@ impl Turn {
 
     /// With the client's package complete, what it has not answered it will not answer.
     fn close_package(&mut self) {
-        if !self.request.is_final && !self.is_aborted {
+        if !self.is_final && !self.is_aborted {
             return;
         }
         for outstanding in self.session.outstanding.drain(..) {
@@ -326,20 +319,16 @@ impl Turn {
 
     /// Asks the device for something. `tag` comes back in the events that tell of it.
     pub fn queue(&mut self, tag: u64, operation: &Operation) -> Result<(), NotNow> {
-        if !self.request.is_final || self.is_aborted {
+        if !self.is_final || self.is_aborted {
             return Err(NotNow::ClientBusy);
         }
         let len = match self.len {
             Some(len) => len,
-            None => self
-                .settings
-                .encoding
-                .encode(&self.assemble(Detail::Items))?
-                .len(),
+            None => self.encoding.encode(&self.assemble(Detail::Items))?.len(),
         };
         // The longest number stands in for the one that the command gets in the end.
         let command = operation.to_command(CommandId::at(MAX_COMMANDS));
-        let longer = len.saturating_add(self.settings.encoding.command_len(&command)?);
+        let longer = len.saturating_add(self.encoding.command_len(&command)?);
         let limit = self
             .session
             .client_max_message
@@ -366,7 +355,7 @@ impl Turn {
     pub fn finish(mut self) -> Result<Session, EncodeError> {
         let mut reply = self.assemble(Detail::Brief);
         let first = reply.commands.len();
-        if !self.request.is_final && !self.is_aborted {
+        if !self.is_final && !self.is_aborted {
             let alert = next_message(CommandId::at(first));
             self.session.outstanding.push(Outstanding {
                 message: self.session.message,
@@ -385,13 +374,13 @@ impl Turn {
         }
         self.session.is_over = self.queued.is_empty() && reply.is_final;
         reply.commands.append(&mut self.queued);
-        self.session.reply = self.settings.encoding.encode(&reply)?;
+        self.session.reply = self.encoding.encode(&reply)?;
         Ok(self.session)
     }
 
     /// The reply without what is queued.
     fn assemble(&self, detail: Detail) -> Message {
-        let answers = self.request.header.message;
+        let answers = self.answers;
         let whole = status(
             answers,
             CommandRef::Header,
@@ -401,93 +390,9 @@ impl Turn {
         let wanted = self.asked.iter().filter(|asked| !asked.is_silent);
         let statuses = wanted.flat_map(|asked| asked.statuses(answers, detail));
         Message {
-            header: self
-                .settings
-                .header(&self.request.header, self.session.message),
+            header: Header::clone(&self.header),
             commands: numbered(std::iter::once(whole).chain(statuses)),
-            is_final: self.request.is_final || self.is_aborted,
+            is_final: self.is_final || self.is_aborted,
         }
     }
-}
-
-/// How to say what became of several items.
-#[derive(Debug, Clone, Copy)]
-enum Detail {
-    /// One status for all if they fared alike.
-    Brief,
-    /// One status for each: the most there can be.
-    Items,
-}
-
-impl Asked {
-    fn statuses(&self, answers: MessageId, detail: Detail) -> Vec<Command> {
-        let one = |part: &Part| {
-            let command_ref = CommandRef::Command(self.id.clone());
-            status(answers, command_ref, self.name, part.outcome())
-        };
-        let each = |part: &Part| match one(part) {
-            Command::Status(status) => {
-                let source_refs = part.source.iter().cloned().collect();
-                Command::Status(Status {
-                    source_refs,
-                    ..status
-                })
-            }
-            other => other,
-        };
-        match (self.parts.split_first(), detail) {
-            (Some((first, rest)), Detail::Brief)
-                if rest.iter().all(|part| part.outcome() == first.outcome()) =>
-            {
-                vec![one(first)]
-            }
-            _ => self.parts.iter().map(each).collect(),
-        }
-    }
-}
-
-impl Part {
-    fn outcome(&self) -> StatusCode {
-        self.code.unwrap_or(StatusCode::COMMAND_FAILED)
-    }
-}
-
-/// A status still to be [`numbered`].
-pub(super) fn status(
-    message_ref: MessageId,
-    command_ref: CommandRef,
-    command: CommandName,
-    code: StatusCode,
-) -> Command {
-    Command::Status(Status {
-        id: CommandId::at(0),
-        message_ref,
-        command_ref,
-        command,
-        target_refs: Vec::new(),
-        source_refs: Vec::new(),
-        credentials: None,
-        challenge: None,
-        code,
-        items: Vec::new(),
-    })
-}
-
-/// Numbers the commands from 1.
-pub(super) fn numbered(commands: impl Iterator<Item = Command>) -> Vec<Command> {
-    let number = |(place, mut command): (usize, Command)| {
-        command.renumber(CommandId::at(place));
-        command
-    };
-    commands.enumerate().map(number).collect()
-}
-
-fn next_message(id: CommandId) -> Command {
-    Command::Alert(Alert {
-        id,
-        no_response: false,
-        code: AlertCode::NEXT_MESSAGE,
-        correlator: None,
-        items: Vec::new(),
-    })
 }
