@@ -1,1 +1,46 @@
-//! Stub.
+//! The D-Bus interface `org.cardwarden.Agent1`: names, value types, errors and proxies, for the
+//! agent that serves it and for everybody who asks.
+//!
+//! `org.cardwarden.Agent1.xml` beside this crate describes every member and is the source of
+//! truth; this crate follows it. It starts no task, keeps no state and decides nothing.
+//!
+//! ```no_run
+//! use cardwarden_dbus::FunctionProxy;
+//!
+//! # async fn example() -> zbus::Result<()> {
+//! let bus = zbus::Connection::system().await?;
+//! let camera = FunctionProxy::of(&bus, "camera").await?;
+//! if camera.verdict().await? == "disabled" {
+//!     let sentence = camera.sentence().await?; // "camera is off: rule “work-hours” of …"
+//!     # drop(sentence);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod proxy;
+mod value;
+
+pub use error::Error;
+pub use proxy::{
+    AgentProxy, Denied, DeniedArgs, DeniedStream, FunctionProxy, Snapshot, function_path,
+};
+pub use value::{Agent, Function, Managed, Problem};
+
+/// The agent's name on the system bus.
+pub const NAME: &str = "org.cardwarden.Agent1";
+/// The agent's object, which is also the root of its object manager.
+pub const PATH: &str = "/org/cardwarden/Agent1";
+/// The node under which each function has its object.
+pub const FUNCTIONS: &str = "/org/cardwarden/Agent1/functions";
+/// The interface of the agent's object.
+pub const INTERFACE: &str = "org.cardwarden.Agent1";
+/// The interface of a function's object.
+pub const FUNCTION_INTERFACE: &str = "org.cardwarden.Agent1.Function";
+/// The polkit action of `Release`.
+pub const ACTION_RELEASE: &str = "org.cardwarden.release";
+/// The polkit action of `Sync`.
+pub const ACTION_SYNC: &str = "org.cardwarden.sync";
+/// The interface's description, with a comment on every member.
+pub const XML: &str = include_str!("../org.cardwarden.Agent1.xml");

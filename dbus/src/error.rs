@@ -1,0 +1,118 @@
+//! The errors that the agent answers with, each with a name of its own on the bus.
+
+use zbus::DBusError;
+
+/// What the agent answers when it does not do what it was asked: `org.cardwarden.Error.…`. Each
+/// carries one sentence for people.
+#[derive(Clone, Debug, PartialEq, DBusError)]
+#[zbus(prefix = "org.cardwarden.Error", impl_display = false)]
+pub enum Error {
+    /// Something else went wrong between here and the agent.
+    #[zbus(error)]
+    Bus(zbus::Error),
+    /// The caller may not ask this.
+    NotAuthorized(String),
+    /// There is no such function.
+    UnknownFunction(String),
+    /// No company has a say, so there is nothing to release.
+    NotAssociated(String),
+    /// The state could not be written; nothing has changed.
+    NotSaved(String),
+    /// Too many requests wait already.
+    Busy(String),
+    /// The agent is going down.
+    Stopping(String),
+    /// The statement cannot be read.
+    Malformed(String),
+    /// The statement is longer than is ever read.
+    TooLong(String),
+    /// Nobody signed the statement.
+    Unsigned(String),
+    /// Signed with a key that this device does not trust.
+    UnknownSigner(String),
+    /// The signature does not fit.
+    BadSignature(String),
+    /// Signed as something else.
+    OtherKind(String),
+    /// A layout of the future.
+    UnknownLayout(String),
+    /// A name is empty or too long.
+    BadName(String),
+    /// More groups than a card can hold.
+    TooManyGroups(String),
+    /// No group for a device of this kind.
+    NoGroup(String),
+    /// The group is not named by the manifest.
+    ForeignGroup(String),
+    /// The group is not the one that was signed.
+    GroupMismatch(String),
+    /// Signed, but no policy.
+    BadPolicy(String),
+    /// The manifest's key of the card is no key.
+    BadCardKey(String),
+    /// The card cannot prove that it is no copy.
+    CopiedCard(String),
+    /// Older than what this device has seen.
+    RolledBack(String),
+    /// The device belongs to another company.
+    OtherCompany(String),
+    /// For another device, or for an association that has ended.
+    OtherDevice(String),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Self::Bus(error) = self {
+            return error.fmt(f);
+        }
+        f.write_str(self.description().unwrap_or_default())
+    }
+}
+
+impl Error {
+    /// Whether nobody could be asked: no bus, or no agent on it.
+    pub fn is_unreachable(&self) -> bool {
+        let Self::Bus(error) = self else { return false };
+        if matches!(
+            error,
+            zbus::Error::InputOutput(_) | zbus::Error::Address(_) | zbus::Error::Handshake(_)
+        ) {
+            return true;
+        }
+        let name = if let zbus::Error::MethodError(name, ..) = error {
+            name.to_string()
+        } else if let zbus::Error::FDO(error) = error {
+            error.name().to_string()
+        } else {
+            return false;
+        };
+        UNREACHABLE
+            .iter()
+            .any(|unreachable| name.starts_with(unreachable))
+    }
+}
+
+/// Names (or their beginnings) of the errors with which a bus says that it cannot deliver.
+const UNREACHABLE: [&str; 7] = [
+    "org.freedesktop.DBus.Error.Disconnected",
+    "org.freedesktop.DBus.Error.NameHasNoOwner",
+    "org.freedesktop.DBus.Error.NoReply",
+    "org.freedesktop.DBus.Error.NoServer",
+    "org.freedesktop.DBus.Error.ServiceUnknown",
+    "org.freedesktop.DBus.Error.Spawn",
+    "org.freedesktop.systemd1.",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bus_without_the_agent_is_told_from_an_agent_that_refuses() {
+        let absent = zbus::fdo::Error::ServiceUnknown("no agent".to_owned());
+        assert!(Error::from(zbus::Error::from(absent)).is_unreachable());
+        let denied = zbus::fdo::Error::AccessDenied("no".to_owned());
+        assert!(!Error::from(zbus::Error::from(denied)).is_unreachable());
+        assert!(!Error::Busy("wait".to_owned()).is_unreachable());
+    }
+}

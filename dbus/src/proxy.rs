@@ -1,0 +1,119 @@
+//! Typed access to the agent.
+
+use std::collections::{BTreeMap, HashMap};
+
+use zbus::{Connection, OwnedObjectPath};
+
+use crate::value::{Agent, Function, Managed};
+use crate::{Error, FUNCTIONS, INTERFACE, NAME, PATH};
+
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const OBJECT_MANAGER: &str = "org.freedesktop.DBus.ObjectManager";
+
+/// The agent's object; `org.cardwarden.Agent1.xml` describes every member.
+#[zbus::proxy(
+    interface = "org.cardwarden.Agent1",
+    default_service = "org.cardwarden.Agent1",
+    default_path = "/org/cardwarden/Agent1"
+)]
+pub trait Agent {
+    /// The company lets this device go.
+    #[zbus(allow_interactive_auth)]
+    fn release(&self, statement: &[u8]) -> Result<(), Error>;
+    /// Look at everything again, and speak with the server now.
+    #[zbus(allow_interactive_auth)]
+    fn sync(&self) -> Result<(), Error>;
+    /// Why a function is as it is, in one paragraph.
+    fn explain(&self, function: &str) -> Result<String, Error>;
+
+    /// Somebody tried to use what is off.
+    #[zbus(signal)]
+    fn denied(
+        &self,
+        function: &str,
+        reason: &str,
+        program: &str,
+        pid: u32,
+        uid: u32,
+        at: i64,
+    ) -> zbus::Result<()>;
+
+    /// How the device stands, in one word.
+    #[zbus(property)]
+    fn posture(&self) -> zbus::Result<String>;
+    /// Whether every input known so far is applied and verified.
+    #[zbus(property)]
+    fn settled(&self) -> zbus::Result<bool>;
+    /// Rises with every change.
+    #[zbus(property)]
+    fn generation(&self) -> zbus::Result<u64>;
+}
+
+/// A function's object; `org.cardwarden.Agent1.xml` describes every member.
+#[zbus::proxy(
+    interface = "org.cardwarden.Agent1.Function",
+    default_service = "org.cardwarden.Agent1"
+)]
+pub trait Function {
+    /// `enabled` or `disabled`.
+    #[zbus(property)]
+    fn verdict(&self) -> zbus::Result<String>;
+    /// When time alone changes verdict or reason, in seconds since 1970; 0 when it does not.
+    #[zbus(property)]
+    fn until(&self) -> zbus::Result<i64>;
+    /// How many attempts were refused.
+    #[zbus(property)]
+    fn denials(&self) -> zbus::Result<u64>;
+    /// The reason in one paragraph.
+    #[zbus(property)]
+    fn sentence(&self) -> zbus::Result<String>;
+}
+
+/// Where the function of this name has its object: a path cannot hold a dash.
+pub fn function_path(name: &str) -> String {
+    format!("{FUNCTIONS}/{}", name.replace('-', "_"))
+}
+
+impl FunctionProxy<'static> {
+    /// The object of the function of this name, such as `camera`.
+    pub async fn of(bus: &Connection, name: &str) -> zbus::Result<Self> {
+        Self::builder(bus).path(function_path(name)).build().await
+    }
+}
+
+/// Everything that can be read, in two exchanges.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// The agent's object.
+    pub agent: Agent,
+    /// Every function that the agent knows, by name.
+    pub functions: BTreeMap<String, Function>,
+}
+
+impl Snapshot {
+    /// Asks the agent.
+    pub async fn read(bus: &Connection) -> Result<Self, Error> {
+        let agent = bus
+            .call_method(Some(NAME), PATH, Some(PROPERTIES), "GetAll", &INTERFACE)
+            .await?
+            .body()
+            .deserialize()?;
+        let objects: HashMap<OwnedObjectPath, Managed> = bus
+            .call_method(
+                Some(NAME),
+                PATH,
+                Some(OBJECT_MANAGER),
+                "GetManagedObjects",
+                &(),
+            )
+            .await?
+            .body()
+            .deserialize()?;
+        let functions = objects
+            .into_values()
+            .filter_map(|object| object.function)
+            .map(|function| (function.name.clone(), function))
+            .collect();
+        Ok(Self { agent, functions })
+    }
+}
