@@ -1,2 +1,82 @@
-//! Stub.
-fn main() {}
+//! A smart card for the lab: the PIV firmware of a token that people buy, on an image file, behind
+//! the virtual reader. It is a test's card; the firmware's random numbers are not for real keys.
+//!
+//! ```text
+//! lab-card company   --private company.pem --public trust.pem
+//! lab-card provision --image FILE --company NAME --key company.pem --version N --policy POLICY.toml
+//!                    [--group NAME] [--kind KIND]… [--and-group NAME[:KIND,…]=TOML]…
+//!                    [--server-url URL --server-ca FILE --server-id ID] [--tamper KIND]
+//! lab-card copy      --from IMAGE --to IMAGE
+//! lab-card run       --image FILE [--port 35963] [--fault drop-after:N|endless-61xx|garbage]
+//! ```
+//!
+//! On success, one JSON object is printed and the status is 0; else a sentence, and 1.
+
+#![forbid(unsafe_code)]
+
+mod copy;
+mod dispatch;
+mod fault;
+mod firmware;
+mod provision;
+mod vpcd;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// A smart card for the lab
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a company's key
+    Company {
+        /// Where the private key goes (PKCS#8 PEM)
+        #[arg(long, value_name = "FILE")]
+        private: PathBuf,
+        /// Where the public key goes, as trust.d wants it
+        #[arg(long, value_name = "FILE")]
+        public: PathBuf,
+    },
+    /// Write a company's policy to a card
+    Provision(Box<provision::Provision>),
+    /// Copy a card's objects to another card, as a thief would
+    Copy {
+        /// The card to copy
+        #[arg(long, value_name = "IMAGE")]
+        from: PathBuf,
+        /// The card to write; made when it is not there
+        #[arg(long, value_name = "IMAGE")]
+        to: PathBuf,
+    },
+    /// Insert a card into the virtual reader; it comes out when this ends
+    Run {
+        /// The card; a fresh one is made when it is not there
+        #[arg(long, value_name = "FILE")]
+        image: PathBuf,
+        /// The reader's TCP port
+        #[arg(long, default_value_t = 35963)]
+        port: u16,
+        /// What is wrong with the card
+        #[arg(long, value_name = "KIND")]
+        fault: Option<fault::Fault>,
+    },
+}
+
+#[expect(clippy::print_stdout, reason = "the result goes to whoever called")]
+fn main() -> anyhow::Result<()> {
+    let result = match Arguments::parse().action {
+        Action::Company { private, public } => provision::company(&private, &public)?,
+        Action::Provision(options) => provision::provision(&options)?,
+        Action::Copy { from, to } => copy::copy(&from, &to)?,
+        Action::Run { image, port, fault } => return vpcd::run(&image, port, fault),
+    };
+    println!("{result}");
+    Ok(())
+}
