@@ -35,22 +35,45 @@ impl Answer {
     }
 }
 
-/// A command of the last message, and whether a `Status` for it has come.
+/// A command of the last message, and what the server made of it.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     id: CommandId,
     name: CommandName,
-    is_alert: bool,
-    is_answered: bool,
+    /// Which of the alerts taken it is.
+    alert: Option<usize>,
+    /// The session goes on even if the server refuses it.
+    is_report: bool,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
+    /// A `Status` must come.
+    Due,
+    /// It has come, or none is owed.
+    Settled,
+    /// It has come, for one item at least, and says no.
+    Refused(StatusCode),
 }
 
 impl Sent {
     pub(super) fn all(commands: &[Command]) -> Vec<Self> {
-        let sent = |command: &Command| Self {
-            id: command.id().clone(),
-            name: command.name(),
-            is_alert: matches!(command, Command::Alert(alert) if alert.code == AlertCode::GENERIC),
-            is_answered: command.no_response(),
+        let mut alerts = 0_usize..;
+        let sent = |command: &Command| {
+            let is_alert =
+                matches!(command, Command::Alert(alert) if alert.code == AlertCode::GENERIC);
+            Self {
+                id: command.id().clone(),
+                name: command.name(),
+                alert: if is_alert { alerts.next() } else { None },
+                is_report: is_alert || matches!(command, Command::Results(_)),
+                outcome: if command.no_response() {
+                    Outcome::Settled
+                } else {
+                    Outcome::Due
+                },
+            }
         };
         commands.iter().map(sent).collect()
     }
@@ -153,11 +176,11 @@ impl Awaiting {
             .commands
             .into_iter()
             .partition(|command| matches!(command, Command::Status(_)));
-        self.take_statuses(&statuses)?;
-        let aborts = |command: &Command| matches!(command, Command::Alert(alert) if alert.code == AlertCode::SESSION_ABORT);
-        if commands.iter().any(aborts) {
+        let noted = self.note_statuses(&statuses);
+        if commands.iter().any(aborts_session) {
             return Err(Fault::Aborted);
         }
+        self.check_statuses(noted?)?;
         if commands.is_empty() && message.is_final {
             return Ok(None);
         }
@@ -165,11 +188,10 @@ impl Awaiting {
             return Err(Fault::Endless);
         }
         let performed = perform::perform(tree, &commands);
-        let answered = self.message_answered(&message.header);
         self.message = self.message.next();
         let reply = Reply {
             header: self.settings.header(&self.session, self.message),
-            answers: answered,
+            answers: message.header.message,
             is_silent: message.header.no_response,
             is_final: message.is_final,
             encoding: self.settings.encoding,
@@ -178,13 +200,6 @@ impl Awaiting {
         let message = reply.message(performed)?;
         self.sent = Sent::all(&message.commands);
         Ok(Some(self.settings.encoding.encode(&message)?))
-    }
-
-    fn message_answered(&mut self, header: &Header) -> MessageId {
-        if let Some(uri) = &header.respond_to {
-            self.uri.clone_from(uri);
-        }
-        header.message
     }
 
     fn check_header(&mut self, header: &Header) -> Result<(), Fault> {
@@ -206,19 +221,23 @@ impl Awaiting {
             });
         }
         self.server_message = Some(header.message);
+        if let Some(uri) = &header.respond_to {
+            self.uri.clone_from(uri);
+        }
         if let Some(size) = header.meta.max_message_size {
             self.server_max_message = usize::try_from(size).unwrap_or(usize::MAX);
         }
         Ok(())
     }
 
-    /// Notes every `Status` before it judges any, so that no acknowledgement is lost to a fault.
-    fn take_statuses(&mut self, statuses: &[Command]) -> Result<(), Fault> {
+    /// Notes every `Status` before it complains of any, so that no acknowledgement is lost to a
+    /// fault. Returns the one for the message as a whole.
+    fn note_statuses<'a>(&mut self, statuses: &'a [Command]) -> Result<Option<&'a Status>, Fault> {
         let mut fault = None;
         let mut header = None;
         for command in statuses {
             if let Command::Status(status) = command {
-                let found = match &status.command_ref {
+                let noted = match &status.command_ref {
                     _ if status.message_ref != self.message => Err(Fault::WrongMessage {
                         found: status.message_ref,
                         expected: self.message,
@@ -227,32 +246,42 @@ impl Awaiting {
                         header = Some(status);
                         Ok(())
                     }
-                    CommandRef::Command(id) => self.take_status(id, status),
+                    CommandRef::Command(id) => self.note_status(id, status),
                 };
-                fault = fault.or(found.err());
+                fault = fault.or(noted.err());
             }
         }
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        let Some(header) = header else {
-            let id = CommandRef::Header;
-            return Err(Fault::MissingStatus {
-                command: CommandName::SyncHdr,
-                id,
-            });
-        };
-        check_acceptance(header)?;
-        match self.sent.iter().find(|sent| !sent.is_answered) {
-            None => Ok(()),
-            Some(sent) => Err(Fault::MissingStatus {
-                command: sent.name,
-                id: CommandRef::Command(sent.id.clone()),
-            }),
-        }
+        fault.map_or(Ok(header), Err)
     }
 
-    fn take_status(&mut self, id: &CommandId, status: &Status) -> Result<(), Fault> {
+    /// Nothing that was sent may lack its `Status`, and only reports and results may be refused.
+    fn check_statuses(&self, header: Option<&Status>) -> Result<(), Fault> {
+        check_acceptance(header.ok_or(Fault::MissingStatus {
+            command: CommandName::SyncHdr,
+            id: CommandRef::Header,
+        })?)?;
+        for sent in &self.sent {
+            match sent.outcome {
+                Outcome::Due => {
+                    let id = CommandRef::Command(sent.id.clone());
+                    return Err(Fault::MissingStatus {
+                        command: sent.name,
+                        id,
+                    });
+                }
+                Outcome::Refused(code) if !sent.is_report => {
+                    return Err(Fault::CommandRefused {
+                        command: sent.name,
+                        code,
+                    });
+                }
+                Outcome::Refused(_) | Outcome::Settled => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn note_status(&mut self, id: &CommandId, status: &Status) -> Result<(), Fault> {
         let known = |sent: &&mut Sent| sent.id == *id && sent.name == status.command;
         let Some(sent) = self.sent.iter_mut().find(known) else {
             return Err(Fault::StrayStatus {
@@ -260,19 +289,22 @@ impl Awaiting {
                 id: id.clone(),
             });
         };
-        sent.is_answered = true;
-        if sent.is_alert {
-            let place = self
-                .sent
-                .iter()
-                .filter(|sent| sent.is_alert)
-                .position(|sent| sent.id == *id);
-            if let Some(answer) = place.and_then(|place| self.answers.get_mut(place)) {
-                *answer = answer.and(status.code);
+        sent.outcome = match sent.outcome {
+            Outcome::Refused(code) => Outcome::Refused(code),
+            Outcome::Due | Outcome::Settled if !status.code.is_success() => {
+                Outcome::Refused(status.code)
             }
+            Outcome::Due | Outcome::Settled => Outcome::Settled,
+        };
+        if let Some(answer) = sent.alert.and_then(|place| self.answers.get_mut(place)) {
+            *answer = answer.and(status.code);
         }
         Ok(())
     }
+}
+
+fn aborts_session(command: &Command) -> bool {
+    matches!(command, Command::Alert(alert) if alert.code == AlertCode::SESSION_ABORT)
 }
 
 fn check_acceptance(header: &Status) -> Result<(), Fault> {

@@ -9,7 +9,7 @@ use crate::xml::{EncodeError, ParseError};
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("management session failed")]
 pub struct Failed {
-    /// What the server said about each alert that was [taken](Awaiting::taken), in their order, up to
+    /// What the server said about each alert that was [taken](super::Awaiting::taken), in their order, up to
     /// and including the message at fault.
     pub answers: Vec<Answer>,
     /// Why.
@@ -69,6 +69,15 @@ pub enum Fault {
         command: CommandName,
         /// Its place.
         id: CommandRef,
+    },
+    /// The server refused a command without which there is no session: its first alert, DevInfo,
+    /// or the request for the next message.
+    #[error("the server refused {command}: {code}")]
+    CommandRefused {
+        /// What was sent.
+        command: CommandName,
+        /// How it was refused.
+        code: StatusCode,
     },
     /// The server wants SyncML credentials (401 or 407).
     #[error("the server wants credentials: {code}")]

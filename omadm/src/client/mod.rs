@@ -92,10 +92,22 @@ impl Settings {
 /// Why a session cannot begin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
-    /// Package 1 cannot be written.
-    #[error("package 1 cannot be written")]
+    /// Package 1 cannot be sent, even without alerts: the device or the settings are to blame. If it
+    /// is too large, forget what the server said it takes.
+    #[error("package 1 cannot be sent")]
+    Package(#[source] Unsendable),
+    /// The first alert cannot be sent, whatever else is; set it aside and begin with the next.
+    #[error("the first alert cannot be sent")]
+    FirstAlert(#[source] Unsendable),
+}
+
+/// Why something cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsendable {
+    /// It cannot be written.
+    #[error("it cannot be written")]
     Encode(#[from] EncodeError),
-    /// The first alert, or package 1 without any, is larger than the server takes.
+    /// It makes a message larger than the server takes.
     #[error("{len} octets do not fit the server's {limit}")]
     TooLarge {
         /// How long the message would be.
@@ -123,27 +135,39 @@ pub fn start(
         is_final: true,
     };
     let limit = settings.server_max_message.min(MAX_MESSAGE_LEN);
-    let mut len = settings.encoding.encode(&message)?.len();
-    for alert in alerts {
+    let fitting = |len: usize| match len {
+        _ if len > limit => Err(Unsendable::TooLarge { len, limit }),
+        _ => Ok(len),
+    };
+    let bare = settings.encoding.encode(&message).map_err(Unsendable::from);
+    let mut len = bare
+        .and_then(|bytes| fitting(bytes.len()))
+        .map_err(StartError::Package)?;
+    for alert in alerts.iter().take(MAX_COMMANDS.saturating_sub(FIRST_ALERT)) {
         let command = alert.to_command(CommandId::at(message.commands.len()));
-        let longer = len.saturating_add(settings.encoding.command_len(&command)?);
-        let is_full = longer > limit || message.commands.len() >= MAX_COMMANDS;
-        if is_full && message.commands.len() > FIRST_ALERT {
-            break;
+        let more = settings
+            .encoding
+            .command_len(&command)
+            .map_err(Unsendable::from);
+        match more.and_then(|more| fitting(len.saturating_add(more))) {
+            Ok(longer) => len = longer,
+            Err(cause) if message.commands.len() == FIRST_ALERT => {
+                return Err(StartError::FirstAlert(cause));
+            }
+            // Left for the next session, where it comes first.
+            Err(_) => break,
         }
-        len = longer;
         message.commands.push(command);
     }
-    if len > limit {
-        return Err(StartError::TooLarge { len, limit });
-    }
+    let request = settings.encoding.encode(&message);
+    let request = request.map_err(|error| StartError::Package(error.into()))?;
     let taken = message.commands.len().saturating_sub(FIRST_ALERT);
     Ok(Awaiting {
         settings: Box::new(settings.clone()),
         session,
         message: MessageId::FIRST,
         uri: settings.server_uri.clone(),
-        request: settings.encoding.encode(&message)?,
+        request,
         sent: Sent::all(&message.commands),
         answers: vec![Answer::None; taken],
         server_message: None,

@@ -4,6 +4,7 @@
 //! element may stand where, in which order, how often) is therefore written once, here:
 //! [`write`] turns a message into elements in the DTD's order, [`read`] takes them in any order.
 
+mod fields;
 mod read;
 mod tag;
 mod write;

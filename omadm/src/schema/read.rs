@@ -1,6 +1,7 @@
 //! Elements as a message. The order of an element's children does not matter: the prose of DM 1.2
 //! itself is loose about it. What is unknown, missing or doubled does.
 
+use super::fields::{Fields, Read, number};
 use super::{Element, MAX_COMMANDS, MAX_ITEMS, Tag, Violation};
 use crate::code::{AlertCode, StatusCode};
 use crate::message::{
@@ -8,10 +9,6 @@ use crate::message::{
     Group, Header, Item, ItemCommand, Location, Mark, Message, MessageId, Meta, Results, SessionId,
     Status,
 };
-use std::str::FromStr;
-
-/// A violation, and the position of the element it concerns.
-type Read<T> = Result<T, (usize, Violation)>;
 
 pub(crate) fn message(root: Element) -> Read<Message> {
     if root.tag != Tag::SyncMl {
@@ -37,91 +34,7 @@ pub(crate) fn message(root: Element) -> Read<Message> {
     })
 }
 
-/// The children of one element, taken out one by one.
-struct Fields {
-    tag: Tag,
-    at: usize,
-    rest: Vec<Element>,
-}
-
 impl Fields {
-    fn of(element: Element) -> Read<Self> {
-        if element.text.trim_ascii().is_empty() {
-            Ok(Self {
-                tag: element.tag,
-                at: element.at,
-                rest: element.children,
-            })
-        } else {
-            Err((
-                element.at,
-                Violation::Text {
-                    element: element.tag.name(),
-                },
-            ))
-        }
-    }
-
-    fn many(&mut self, tag: Tag) -> Vec<Element> {
-        self.rest.extract_if(.., |child| child.tag == tag).collect()
-    }
-
-    fn optional(&mut self, tag: Tag) -> Read<Option<Element>> {
-        let mut found = self.many(tag).into_iter();
-        let first = found.next();
-        match found.next() {
-            None => Ok(first),
-            Some(second) => Err((
-                second.at,
-                Violation::Repeated {
-                    element: tag.name(),
-                    parent: self.tag.name(),
-                },
-            )),
-        }
-    }
-
-    fn required(&mut self, tag: Tag) -> Read<Element> {
-        let missing = Violation::Missing {
-            element: tag.name(),
-            parent: self.tag.name(),
-        };
-        self.optional(tag)?.ok_or((self.at, missing))
-    }
-
-    fn flag(&mut self, tag: Tag) -> Read<bool> {
-        match self.optional(tag)? {
-            None => Ok(false),
-            Some(element) => Fields::of(element)?.end().map(|()| true),
-        }
-    }
-
-    fn text(&mut self, tag: Tag) -> Read<String> {
-        text(self.required(tag)?)
-    }
-
-    fn optional_text(&mut self, tag: Tag) -> Read<Option<String>> {
-        self.optional(tag)?.map(text).transpose()
-    }
-
-    fn parsed<T>(&mut self, tag: Tag, parse: impl FnOnce(&str) -> Option<T>) -> Read<T> {
-        parsed(self.required(tag)?, parse)
-    }
-
-    fn optional_parsed<T>(
-        &mut self,
-        tag: Tag,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Read<Option<T>> {
-        self.optional(tag)?
-            .map(|element| parsed(element, parse))
-            .transpose()
-    }
-
-    fn texts(&mut self, tag: Tag) -> Read<Vec<String>> {
-        self.many(tag).into_iter().map(text).collect()
-    }
-
     fn meta(&mut self) -> Read<Meta> {
         self.optional(Tag::Meta)?
             .map_or_else(|| Ok(Meta::default()), meta)
@@ -138,46 +51,6 @@ impl Fields {
     fn id(&mut self) -> Read<CommandId> {
         self.parsed(Tag::CmdId, |text| CommandId::new(text).ok())
     }
-
-    /// Nothing may be left over.
-    fn end(self) -> Read<()> {
-        match self.rest.first() {
-            None => Ok(()),
-            Some(child) => Err((
-                child.at,
-                Violation::Misplaced {
-                    element: child.tag.name(),
-                    parent: self.tag.name(),
-                },
-            )),
-        }
-    }
-}
-
-fn text(element: Element) -> Read<String> {
-    match element.children.first() {
-        None => Ok(element.text),
-        Some(child) => Err((
-            child.at,
-            Violation::Misplaced {
-                element: child.tag.name(),
-                parent: element.tag.name(),
-            },
-        )),
-    }
-}
-
-/// Numbers, codes and identifiers may have white space around them; text may not lose its own.
-fn parsed<T>(element: Element, parse: impl FnOnce(&str) -> Option<T>) -> Read<T> {
-    let (at, name) = (element.at, element.tag.name());
-    parse(text(element)?.trim_ascii()).ok_or((at, Violation::Value { element: name }))
-}
-
-/// Decimal digits only: `FromStr` alone would take a sign.
-fn number<T: FromStr>(text: &str) -> Option<T> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
 }
 
 fn header(element: Element) -> Read<Header> {

@@ -344,7 +344,8 @@ fn rejection(settings: &Settings, request: &Message, cause: &Refusal) -> Vec<u8>
         });
     let header = answer::status(answers, CommandRef::Header, CommandName::SyncHdr, code);
     let commands = answer::numbered(std::iter::once(header).chain(asked));
-    let header = settings.header(&request.header, MessageId::FIRST);
+    // Our own count may be unknown. The client's never falls behind it, so it serves.
+    let header = settings.header(&request.header, answers);
     let message = Message {
         header,
         commands,
