@@ -1,0 +1,394 @@
+//! The objects: each member is one line from the published status to the wire. What a member
+//! means is written in `dbus/org.cardwarden.Agent1.xml`; a test holds the two together.
+
+#![expect(clippy::too_many_arguments, reason = "the signal `Denied` has seven")]
+#![expect(
+    clippy::unused_self,
+    reason = "a property of the object that is the same for all"
+)]
+
+use std::collections::BTreeMap;
+
+use cardwarden_dbus::{ACTION_RELEASE, ACTION_SYNC, Error, Problem};
+use cardwarden_policy::{Function, Rejected, Source};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use zbus::Connection;
+use zbus::message::Header;
+use zbus::object_server::SignalEmitter;
+
+use super::authorise::authorise;
+use crate::request::{Refused, Request};
+use crate::status::{AssociationStatus, FunctionStatus, Published, Status, Timings};
+
+/// `/org/cardwarden/Agent1`.
+pub(super) struct AgentObject {
+    status: watch::Receiver<Published>,
+    requests: mpsc::Sender<Request>,
+}
+
+impl AgentObject {
+    pub(super) const fn new(
+        status: watch::Receiver<Published>,
+        requests: mpsc::Sender<Request>,
+    ) -> Self {
+        Self { status, requests }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Status) -> T) -> T {
+        read(&self.status.borrow())
+    }
+
+    /// Something of the association, or nothing in its place.
+    fn association<T: Default>(&self, read: impl FnOnce(&AssociationStatus) -> T) -> T {
+        self.read(|status| status.association.as_ref().map(read).unwrap_or_default())
+    }
+
+    /// Passes a request on and waits for its answer.
+    async fn ask(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<(), Refused>>) -> Request,
+    ) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        self.requests
+            .try_send(request(reply))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => {
+                    Error::Busy("too many requests wait already; try again in a moment".to_owned())
+                }
+                mpsc::error::TrySendError::Closed(_) => stopping(),
+            })?;
+        match answer.await {
+            Ok(done) => done.map_err(|refused| refusal(&refused)),
+            Err(_dropped) => Err(stopping()),
+        }
+    }
+}
+
+#[zbus::interface(name = "org.cardwarden.Agent1", introspection_docs = false)]
+impl AgentObject {
+    async fn release(
+        &self,
+        statement: Vec<u8>,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] call: Header<'_>,
+    ) -> Result<(), Error> {
+        authorise(bus, &call, ACTION_RELEASE).await?;
+        self.ask(|reply| Request::Release { statement, reply })
+            .await
+    }
+
+    async fn sync(
+        &self,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] call: Header<'_>,
+    ) -> Result<(), Error> {
+        authorise(bus, &call, ACTION_SYNC).await?;
+        self.ask(|reply| Request::Sync { reply }).await
+    }
+
+    #[zbus(out_args("sentence"))]
+    fn explain(&self, function: &str) -> Result<String, Error> {
+        let unknown = |text: String| Error::UnknownFunction(text);
+        let function: Function = function
+            .parse()
+            .map_err(|error| unknown(format!("{error}")))?;
+        self.read(|status| {
+            status
+                .functions
+                .get(&function)
+                .map(|known| known.sentence.clone())
+        })
+        .ok_or_else(|| unknown(format!("nothing is known of {function} yet")))
+    }
+
+    #[zbus(signal)]
+    async fn denied(
+        emitter: &SignalEmitter<'_>,
+        function: &str,
+        reason: &str,
+        program: &str,
+        pid: u32,
+        uid: u32,
+        at: i64,
+    ) -> zbus::Result<()>;
+
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    #[zbus(property)]
+    fn posture(&self) -> &'static str {
+        self.read(|status| status.posture.name())
+    }
+
+    #[zbus(property)]
+    fn settled(&self) -> bool {
+        self.read(|status| status.settled)
+    }
+
+    #[zbus(property)]
+    fn generation(&self) -> u64 {
+        self.read(|status| status.generation)
+    }
+
+    #[zbus(property)]
+    fn device(&self) -> String {
+        self.read(|status| status.device.clone())
+    }
+
+    #[zbus(property)]
+    fn association_id(&self) -> String {
+        self.read(|status| status.association_id.to_string())
+    }
+
+    #[zbus(property)]
+    fn company(&self) -> String {
+        self.association(|association| association.company.clone())
+    }
+
+    #[zbus(property)]
+    fn policy_version(&self) -> u64 {
+        self.association(|association| association.version)
+    }
+
+    #[zbus(property)]
+    fn group(&self) -> String {
+        self.association(|association| association.group.clone())
+    }
+
+    #[zbus(property)]
+    fn contact(&self) -> String {
+        self.association(|association| association.contact.clone().unwrap_or_default())
+    }
+
+    #[zbus(property)]
+    fn since(&self) -> i64 {
+        self.association(|association| association.since.as_second())
+    }
+
+    #[zbus(property)]
+    fn signer(&self) -> String {
+        self.association(|association| association.signer.clone())
+    }
+
+    #[zbus(property)]
+    fn reader(&self) -> String {
+        self.read(|status| {
+            status
+                .card
+                .inserted
+                .as_ref()
+                .map(|(reader, _)| reader.clone())
+                .unwrap_or_default()
+        })
+    }
+
+    #[zbus(property)]
+    fn readers(&self) -> Vec<String> {
+        self.read(|status| status.card.readers.clone())
+    }
+
+    #[zbus(property)]
+    fn server_url(&self) -> String {
+        self.read(|status| status.server.url.clone().unwrap_or_default())
+    }
+
+    #[zbus(property)]
+    fn server_pending(&self) -> u64 {
+        self.read(|status| status.server.pending)
+    }
+
+    #[zbus(property)]
+    fn server_enrolled(&self) -> bool {
+        self.read(|status| status.server.enrolled)
+    }
+
+    #[zbus(property)]
+    fn server_last_contact(&self) -> i64 {
+        self.read(|status| instant(status.server.last_contact))
+    }
+
+    #[zbus(property)]
+    fn server_problem(&self) -> String {
+        self.read(|status| status.server.problem.clone().unwrap_or_default())
+    }
+
+    #[zbus(property)]
+    fn problems(&self) -> Vec<Problem> {
+        let problem = |problem: &crate::status::Problem| Problem {
+            code: problem.code.clone(),
+            text: problem.text.clone(),
+            at: problem.at.as_second(),
+        };
+        self.read(|status| status.problems.iter().map(problem).collect())
+    }
+
+    #[zbus(property)]
+    fn timings(&self) -> BTreeMap<&'static str, u64> {
+        self.read(|status| status.timings.map(timings).unwrap_or_default())
+    }
+}
+
+/// `/org/cardwarden/Agent1/functions/NAME`.
+pub(super) struct FunctionObject {
+    function: Function,
+    status: watch::Receiver<Published>,
+}
+
+impl FunctionObject {
+    pub(super) const fn new(function: Function, status: watch::Receiver<Published>) -> Self {
+        Self { function, status }
+    }
+
+    /// Something of the function's status, or nothing in its place while it is not known.
+    fn read<T: Default>(&self, read: impl FnOnce(&FunctionStatus) -> T) -> T {
+        self.status
+            .borrow()
+            .functions
+            .get(&self.function)
+            .map(read)
+            .unwrap_or_default()
+    }
+}
+
+#[zbus::interface(name = "org.cardwarden.Agent1.Function", introspection_docs = false)]
+impl FunctionObject {
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn name(&self) -> &'static str {
+        self.function.name()
+    }
+
+    #[zbus(property)]
+    fn verdict(&self) -> &'static str {
+        self.read(|known| known.ruling.verdict.name())
+    }
+
+    #[zbus(property)]
+    fn source(&self) -> &'static str {
+        self.read(|known| match known.ruling.source {
+            Source::Unmanaged => "unmanaged",
+            Source::Unproven { .. } => "unproven",
+            Source::Baseline => "baseline",
+            Source::Rule { .. } => "rule",
+        })
+    }
+
+    #[zbus(property)]
+    fn reason(&self) -> String {
+        self.read(|known| match &known.ruling.source {
+            Source::Unmanaged => "unmanaged".to_owned(),
+            Source::Unproven { .. } => "unproven".to_owned(),
+            Source::Baseline => "baseline".to_owned(),
+            Source::Rule { id, .. } => format!("rule:{id}"),
+        })
+    }
+
+    #[zbus(property)]
+    fn rule(&self) -> String {
+        self.read(|known| match &known.ruling.source {
+            Source::Rule { id, .. } => id.clone(),
+            Source::Unmanaged | Source::Unproven { .. } | Source::Baseline => String::new(),
+        })
+    }
+
+    #[zbus(property)]
+    fn until(&self) -> i64 {
+        self.read(|known| instant(known.ruling.until))
+    }
+
+    #[zbus(property)]
+    fn since(&self) -> i64 {
+        self.read(|known| known.since.as_second())
+    }
+
+    #[zbus(property)]
+    fn achieved(&self) -> &'static str {
+        self.read(|known| known.achieved.name())
+    }
+
+    #[zbus(property)]
+    fn tier(&self) -> &'static str {
+        self.read(|known| known.tier.name())
+    }
+
+    #[zbus(property)]
+    fn enforcers(&self) -> Vec<String> {
+        self.read(|known| known.enforcers.clone())
+    }
+
+    #[zbus(property)]
+    fn proof(&self) -> String {
+        self.read(|known| known.proof.clone())
+    }
+
+    #[zbus(property)]
+    fn denials(&self) -> u64 {
+        self.read(|known| known.denials)
+    }
+
+    #[zbus(property)]
+    fn sentence(&self) -> String {
+        self.read(|known| known.sentence.clone())
+    }
+
+    #[zbus(property)]
+    fn audited(&self) -> Vec<String> {
+        self.read(|known| known.ruling.audited.clone())
+    }
+}
+
+/// Seconds since 1970; 0 for none.
+fn instant(at: Option<Timestamp>) -> i64 {
+    at.map(Timestamp::as_second).unwrap_or_default()
+}
+
+fn timings(timings: Timings) -> BTreeMap<&'static str, u64> {
+    BTreeMap::from([
+        ("apdus", timings.apdus.into()),
+        ("read", timings.read),
+        ("verify", timings.verify),
+        ("decide", timings.decide),
+        ("apply", timings.apply),
+        ("probe", timings.probe),
+        ("total", timings.total),
+    ])
+}
+
+fn stopping() -> Error {
+    Error::Stopping("the agent is going down; try again when it is back".to_owned())
+}
+
+/// The name under which a refusal is known on the bus.
+fn refusal(refused: &Refused) -> Error {
+    match refused {
+        Refused::Rejected(rejected) => rejection(rejected, format!("{refused}: {rejected}")),
+        Refused::NotAssociated => Error::NotAssociated(refused.to_string()),
+        Refused::NotSaved { .. } => Error::NotSaved(refused.to_string()),
+    }
+}
+
+/// One name for each reason, after its code ([`Rejected::code`]).
+fn rejection(rejected: &Rejected, text: String) -> Error {
+    match rejected {
+        Rejected::Malformed { .. } => Error::Malformed(text),
+        Rejected::TooLong { .. } => Error::TooLong(text),
+        Rejected::Unsigned { .. } => Error::Unsigned(text),
+        Rejected::UnknownSigner { .. } => Error::UnknownSigner(text),
+        Rejected::Signature { .. } => Error::BadSignature(text),
+        Rejected::OtherKind { .. } => Error::OtherKind(text),
+        Rejected::Layout { .. } => Error::UnknownLayout(text),
+        Rejected::Name => Error::BadName(text),
+        Rejected::TooManyGroups { .. } => Error::TooManyGroups(text),
+        Rejected::NoGroup { .. } => Error::NoGroup(text),
+        Rejected::ForeignGroup => Error::ForeignGroup(text),
+        Rejected::GroupMismatch { .. } => Error::GroupMismatch(text),
+        Rejected::Policy(_) => Error::BadPolicy(text),
+        Rejected::CardKey => Error::BadCardKey(text),
+        Rejected::Copy => Error::CopiedCard(text),
+        Rejected::RolledBack { .. } => Error::RolledBack(text),
+        Rejected::OtherCompany { .. } => Error::OtherCompany(text),
+        Rejected::OtherDevice => Error::OtherDevice(text),
+    }
+}
