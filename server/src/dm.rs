@@ -22,6 +22,8 @@ use crate::store::{Identity, OutcomeId, Reception};
 
 /// Type of the generic alert that carries an outcome as JSON; its correlator is the outcome's id.
 pub const OUTCOME_ALERT: &str = "org.cardwarden.outcome";
+/// Longest message taken, in bytes; devices are told, and send the rest in another session.
+pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
 /// What DM 1.2 writes before a type of this kind (Protocol, 8.7.2); some clients leave it out.
 const TYPE_PREFIX: &str = "Reversed-Domain-Name:";
 /// Longest word of a device about itself that is kept, in characters.

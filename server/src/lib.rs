@@ -32,7 +32,6 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use cardwarden_policy::Anchors;
 use cardwarden_policy::trust::{Anchor, NoPublicKey};
 use jiff::Timestamp;
-use omadm::limits::MAX_MESSAGE_LEN;
 use tokio::net::TcpListener;
 
 pub use authority::AuthorityError;
@@ -145,7 +144,7 @@ impl Server {
 
     fn routes(self) -> Router {
         let enrol = post(enrol::enrol).layer(DefaultBodyLimit::max(enrol::MAX_REQUEST));
-        let dm = post(dm::dm).layer(DefaultBodyLimit::max(MAX_MESSAGE_LEN));
+        let dm = post(dm::dm).layer(DefaultBodyLimit::max(dm::MAX_MESSAGE));
         Router::new()
             .route("/enrol", enrol)
             .route("/dm", dm)

@@ -10,7 +10,7 @@ use omadm::server::Session;
 
 /// How long a device may think between two messages.
 const LIFE: Duration = Duration::from_mins(5);
-/// Most sessions at once. One holds its last reply: a few KiB, and 64 MiB in all with 4,096 of 16.
+/// Most sessions at once. One holds its last reply: some KiB, so 4,096 are some tens of MiB at worst.
 const MAX_SESSIONS: usize = 4096;
 
 /// The table.
