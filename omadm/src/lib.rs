@@ -83,8 +83,8 @@ pub use schema::Violation;
 
 /// What this crate takes at most; see also the lengths of ids in [`message`].
 pub mod limits {
-    pub use crate::client::MAX_ROUNDS;
+    pub use crate::client::{MAX_ALERTS, MAX_ROUNDS};
     pub use crate::message::{MAX_COMMAND_ID_LEN, MAX_SESSION_ID_LEN};
-    pub use crate::schema::{MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS};
+    pub use crate::schema::{MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS, MAX_STATUSES};
     pub use crate::xml::{MAX_ATTRIBUTES, MAX_MESSAGE_LEN};
 }

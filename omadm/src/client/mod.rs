@@ -28,13 +28,15 @@ use crate::code::AlertCode;
 use crate::message::{
     Alert, Command, CommandId, Header, Initiator, Location, Message, MessageId, Meta, SessionId,
 };
-use crate::schema::MAX_COMMANDS;
 use crate::xml::{EncodeError, MAX_MESSAGE_LEN};
 use crate::{DevInfo, Encoding, GenericAlert};
 use awaiting::Sent;
 
 /// Most messages that a client sends in one session; a server that wants more is cut off.
 pub const MAX_ROUNDS: u32 = 64;
+
+/// Most alerts that one session reports; a long queue goes out in several.
+pub const MAX_ALERTS: usize = 256;
 
 /// What a client says of itself in every session.
 #[derive(Debug, Clone)]
@@ -117,8 +119,8 @@ pub enum Unsendable {
     },
 }
 
-/// Begins a session that reports as many of the alerts, from the first on, as fit one message:
-/// [`Awaiting::taken`] says how many. The rest is for the next session.
+/// Begins a session that reports as many of the alerts, from the first on, as fit one message, but
+/// at most [`MAX_ALERTS`]: [`Awaiting::taken`] says how many. The rest is for the next session.
 ///
 /// Give each session an id that this device has not used lately.
 pub fn start(
@@ -143,7 +145,7 @@ pub fn start(
     let mut len = bare
         .and_then(|bytes| fitting(bytes.len()))
         .map_err(StartError::Package)?;
-    for alert in alerts.iter().take(MAX_COMMANDS.saturating_sub(FIRST_ALERT)) {
+    for alert in alerts.iter().take(MAX_ALERTS) {
         let command = alert.to_command(CommandId::at(message.commands.len()));
         let more = settings
             .encoding

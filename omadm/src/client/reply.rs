@@ -8,7 +8,10 @@ use crate::message::{
     Alert, Command, CommandId, CommandName, CommandRef, Header, Item, Location, Message, MessageId,
     Meta, Results, Status,
 };
-use crate::schema::MAX_COMMANDS;
+use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
+
+/// Most values in one message; the alert that asks for the next one needs room as well.
+const MAX_VALUES: usize = MAX_COMMANDS - 1;
 
 /// Everything about the message to build but the commands' outcomes.
 pub(super) struct Reply {
@@ -39,8 +42,7 @@ impl Reply {
                     match self.encoding.command_len(&results) {
                         Ok(more)
                             if len.saturating_add(more) <= self.limit
-                                && bare.commands.len().saturating_add(values.len())
-                                    < MAX_COMMANDS =>
+                                && values.len() < MAX_VALUES =>
                         {
                             len = len.saturating_add(more);
                             values.push(results);
@@ -159,5 +161,5 @@ impl Reply {
 
 /// As long as any number that a message's commands can have.
 fn placeholder() -> CommandId {
-    CommandId::at(MAX_COMMANDS)
+    CommandId::at(MAX_COMMANDS + MAX_STATUSES)
 }

@@ -20,10 +20,12 @@ use crate::message::CommandName;
 pub const MAX_DEPTH: usize = 16;
 /// Most elements in one message.
 pub const MAX_ELEMENTS: usize = 65_536;
-/// Most commands in one message, those within groups included.
+/// Most commands in one message, those within groups included, those that are a `Status` not.
 pub const MAX_COMMANDS: usize = 1_024;
 /// Most items in one message.
 pub const MAX_ITEMS: usize = 4_096;
+/// Most `Status` in one message: enough to answer the largest message item by item.
+pub const MAX_STATUSES: usize = MAX_ITEMS + MAX_COMMANDS + 1;
 
 /// An element: text or children, or, between children, white space that means nothing.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! itself is loose about it. What is unknown, missing or doubled does.
 
 use super::fields::{Fields, Read, number};
-use super::{Element, MAX_COMMANDS, MAX_ITEMS, Tag, Violation};
+use super::{Element, MAX_COMMANDS, MAX_ITEMS, MAX_STATUSES, Tag, Violation};
 use crate::code::{AlertCode, StatusCode};
 use crate::message::{
     Alert, Challenge, Command, CommandId, CommandName, CommandRef, Credentials, Exec, Format,
@@ -124,6 +124,7 @@ fn challenge(element: Element) -> Read<Challenge> {
 #[derive(Default)]
 struct Counter {
     commands: usize,
+    statuses: usize,
     items: usize,
 }
 
@@ -149,15 +150,14 @@ impl Counter {
                 },
             ));
         };
-        self.commands = self.commands.saturating_add(1);
-        if self.commands > MAX_COMMANDS {
-            return Err((
-                at,
-                Violation::TooMany {
-                    what: "commands",
-                    limit: MAX_COMMANDS,
-                },
-            ));
+        let (count, what, limit) = if name == CommandName::Status {
+            (&mut self.statuses, "statuses", MAX_STATUSES)
+        } else {
+            (&mut self.commands, "commands", MAX_COMMANDS)
+        };
+        *count = count.saturating_add(1);
+        if *count > limit {
+            return Err((at, Violation::TooMany { what, limit }));
         }
         let fields = Fields::of(element)?;
         Ok(match name {

@@ -8,7 +8,7 @@ use crate::message::{
     Alert, Command, CommandId, CommandName, CommandRef, Format, Header, Initiator, Item, Message,
     MessageId, Results, Status,
 };
-use crate::schema::MAX_COMMANDS;
+use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
 use crate::server::session::Outstanding;
 use crate::xml::{EncodeError, MAX_MESSAGE_LEN};
 use crate::{DevInfo, Encoding, GenericAlert};
@@ -327,15 +327,14 @@ impl Turn {
             None => self.encoding.encode(&self.assemble(Detail::Items))?.len(),
         };
         // The longest number stands in for the one that the command gets in the end.
-        let command = operation.to_command(CommandId::at(MAX_COMMANDS));
+        let command = operation.to_command(CommandId::at(MAX_COMMANDS + MAX_STATUSES));
         let longer = len.saturating_add(self.encoding.command_len(&command)?);
         let limit = self
             .session
             .client_max_message
             .and_then(|max| usize::try_from(max).ok());
-        let statuses: usize = self.asked.iter().map(|asked| asked.parts.len()).sum();
-        let commands = statuses.saturating_add(self.queued.len()).saturating_add(2);
-        if longer > limit.unwrap_or(MAX_MESSAGE_LEN).min(MAX_MESSAGE_LEN) || commands > MAX_COMMANDS
+        if longer > limit.unwrap_or(MAX_MESSAGE_LEN).min(MAX_MESSAGE_LEN)
+            || self.queued.len() >= MAX_COMMANDS
         {
             return Err(NotNow::Full);
         }

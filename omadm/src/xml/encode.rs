@@ -4,7 +4,7 @@ use super::{MAX_MESSAGE_LEN, is_xml_char};
 use crate::code::{NAMESPACE_METINF, NAMESPACE_SYNCML};
 use crate::message::{Command, Message};
 use crate::schema::{
-    self, Element, MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS, Tag, Vocabulary,
+    self, Element, MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS, MAX_STATUSES, Tag, Vocabulary,
 };
 use quick_xml::escape::partial_escape;
 
@@ -71,6 +71,7 @@ struct Writer {
     out: String,
     elements: usize,
     commands: usize,
+    statuses: usize,
     items: usize,
 }
 
@@ -130,36 +131,27 @@ impl Writer {
 
     /// Holds the writer to what the reader demands.
     fn count(&mut self, element: &Element) -> Result<(), EncodeError> {
-        self.elements = self.elements.saturating_add(1);
-        if self.elements > MAX_ELEMENTS {
-            return Err(EncodeError::TooMany {
-                what: "elements",
-                limit: MAX_ELEMENTS,
-            });
+        if schema::lacks_items(element) {
+            let element = element.tag.name();
+            return Err(EncodeError::NoItems { element });
         }
-        if schema::is_command(element.tag) {
-            self.commands = self.commands.saturating_add(1);
-            if self.commands > MAX_COMMANDS {
-                return Err(EncodeError::TooMany {
-                    what: "commands",
-                    limit: MAX_COMMANDS,
-                });
-            }
-            if schema::lacks_items(element) {
-                return Err(EncodeError::NoItems {
-                    element: element.tag.name(),
-                });
-            }
-        }
+        up(&mut self.elements, "elements", MAX_ELEMENTS)?;
         if element.tag == Tag::Item {
-            self.items = self.items.saturating_add(1);
-            if self.items > MAX_ITEMS {
-                return Err(EncodeError::TooMany {
-                    what: "items",
-                    limit: MAX_ITEMS,
-                });
-            }
+            up(&mut self.items, "items", MAX_ITEMS)
+        } else if element.tag == Tag::Status {
+            up(&mut self.statuses, "statuses", MAX_STATUSES)
+        } else if schema::is_command(element.tag) {
+            up(&mut self.commands, "commands", MAX_COMMANDS)
+        } else {
+            Ok(())
         }
-        Ok(())
     }
+}
+
+fn up(count: &mut usize, what: &'static str, limit: usize) -> Result<(), EncodeError> {
+    *count = count.saturating_add(1);
+    if *count > limit {
+        return Err(EncodeError::TooMany { what, limit });
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::world::{DeviceTree, Server, Trouble, World, alerts, device, session_id, settings};
 use omadm::client::{self, Answer};
 use omadm::code::StatusCode;
+use omadm::limits::MAX_ALERTS;
 use omadm::server::Operation;
 use proptest::prelude::*;
 
@@ -172,4 +173,15 @@ fn a_reply_is_repeated_word_for_word_within_a_session() {
     let first = server.answer(session.request());
     assert_eq!(server.answer(session.request()), first);
     assert_eq!(server.values.len(), 1);
+}
+
+#[test]
+fn a_long_queue_goes_out_in_several_sessions() {
+    let count = 2 * MAX_ALERTS + 1;
+    let mut world = World::new(count, 1 << 20, Vec::new());
+    for sessions in 1..=3 {
+        world.run_session();
+        assert_eq!(world.acknowledged.len(), count.min(sessions * MAX_ALERTS));
+    }
+    assert_eq!(world.requests, 3);
 }

@@ -2,7 +2,8 @@
 
 use crate::world::{SERVER_URI, alert, begin, codes, device, get};
 use omadm::code::{AlertCode, StatusCode};
-use omadm::message::{Command, CommandName, Message, MessageId};
+use omadm::limits::{MAX_COMMANDS, MAX_ITEMS};
+use omadm::message::{Command, CommandId, CommandName, CommandRef, Message, MessageId, Status};
 use omadm::server::{self, Event, Received, Refusal, Session};
 use omadm::{DevInfo, Encoding};
 
@@ -180,6 +181,50 @@ fn an_unfinished_package_is_answered_by_asking_for_the_rest() {
 }
 
 #[test]
+fn an_answer_may_come_in_several_messages() {
+    let mut first = turn(None, &package_1(|_| ()));
+    let operation = server::Operation::Get {
+        uri: "./DevInfo/Man".into(),
+    };
+    first.queue(1, &operation).unwrap();
+    let kept = first.finish().unwrap();
+    let reply = Encoding::Xml.parse(kept.reply()).unwrap();
+    let get = reply.commands.last().unwrap().clone();
+
+    let mut unfinished = turn(Some(kept), &answer(2, &reply, &get, false));
+    let code = StatusCode::OK;
+    assert_eq!(unfinished.take_events(), [Event::Status { tag: 1, code }]);
+    let kept = unfinished.finish().unwrap();
+    let reply = Encoding::Xml.parse(kept.reply()).unwrap();
+    let next = reply.commands.last().unwrap().clone();
+
+    let mut finished = turn(Some(kept), &answer(3, &reply, &next, true));
+    assert_eq!(finished.take_events(), []);
+    finished.queue(2, &operation).unwrap();
+    assert!(!finished.finish().unwrap().is_over());
+}
+
+/// The client's message that gives one command the status 200.
+fn answer(message: u32, to: &Message, command: &Command, is_final: bool) -> Message {
+    package_1(|request| {
+        request.header.message = MessageId(message);
+        request.is_final = is_final;
+        request.commands = vec![Command::Status(Status {
+            id: CommandId::at(0),
+            message_ref: to.header.message,
+            command_ref: CommandRef::Command(command.id().clone()),
+            command: command.name(),
+            target_refs: Vec::new(),
+            source_refs: Vec::new(),
+            credentials: None,
+            challenge: None,
+            code: StatusCode::OK,
+            items: Vec::new(),
+        })];
+    })
+}
+
+#[test]
 fn a_client_that_gives_up_gets_a_status_and_nothing_new() {
     let message = package_1(|message| message.commands.push(alert(AlertCode::SESSION_ABORT)));
     let mut turn = turn(None, &message);
@@ -212,4 +257,36 @@ fn a_reply_is_never_larger_than_the_client_takes() {
         .filter(|command| command.name() == CommandName::Get);
     assert_eq!(gets.count(), queued);
     assert_eq!(DevInfo::from_items(&[]).unwrap().unwrap_err().leaf, "DevId");
+}
+
+#[test]
+fn the_largest_message_can_be_answered_item_by_item() {
+    let message = package_1(|message| {
+        let Some(Command::Alert(mut report)) = message.commands.pop() else {
+            panic!("a report");
+        };
+        let left = MAX_ITEMS - device().leaves().count();
+        report.items = vec![report.items[0].clone(); left];
+        message.commands.push(Command::Alert(report));
+        let gets = MAX_COMMANDS - message.commands.len();
+        message
+            .commands
+            .extend(std::iter::repeat_n(alert(AlertCode::DISPLAY), gets));
+    });
+    let message = Encoding::Xml
+        .parse(&Encoding::Xml.encode(&message).unwrap())
+        .unwrap();
+    let mut turn = turn(None, &message);
+    let reports = turn.take_events().into_iter().filter_map(|event| {
+        if let Event::GenericAlert { id, .. } = event {
+            Some(id)
+        } else {
+            None
+        }
+    });
+    for id in reports.step_by(2) {
+        turn.answer(&id, StatusCode::OK);
+    }
+    let reply = Encoding::Xml.parse(turn.finish().unwrap().reply()).unwrap();
+    assert!(reply.commands.len() > MAX_ITEMS);
 }
