@@ -158,11 +158,14 @@ fn session(client: &Client, device: &str, id: u16, alerts: &[GenericAlert]) -> V
     }
 }
 
-fn codes(request: (u16, Value)) -> (u16, String) {
-    (
-        request.0,
-        request.1["code"].as_str().unwrap_or_default().to_owned(),
-    )
+fn codes((status, problem): (u16, Value)) -> (u16, String) {
+    let Value::Object(mut problem) = problem else {
+        return (status, String::new());
+    };
+    let code = problem
+        .remove("code")
+        .and_then(|code| code.as_str().map(str::to_owned));
+    (status, code.unwrap_or_default())
 }
 
 #[test]
