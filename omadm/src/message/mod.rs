@@ -2,8 +2,8 @@
 //!
 //! This is the model only: bytes are the business of [`Encoding`](crate::Encoding), the order of
 //! packages that of [`client`](crate::client) and [`server`](crate::server). What the model cannot
-//! hold (data synchronisation, per-command credentials, filters), the codecs refuse by name; nothing
-//! is dropped on the way in.
+//! hold (data synchronisation, per-command credentials, filters), the codecs refuse; nothing is dropped
+//! on the way in.
 
 mod command;
 mod id;
