@@ -1,2 +1,62 @@
-//! Stub.
-fn main() {}
+//! `cardwardend`: turns a company's card into the thing that decides what this device may do.
+//!
+//! Tasks and threads, and what flows between them:
+//!
+//! ```text
+//! card (thread) ── CardEvent ──► ┐                     ┌─► Status (watch) ──► bus
+//! devices ─────── a nudge ─────► │                     ├─► Link (watch) ────► dm ──► server
+//! clock ───────── a nudge ─────► ├─ reconciler (owner) ┤
+//! bus ─────────── Request ─────► │   snapshot, decide, ├─► Outcome (queue on disk) ──► dm
+//! kernel events ─ refusals ────► ┘   plan, apply,      └─► Denial (broadcast) ──► bus
+//!                                    verify, publish
+//! ```
+//!
+//! Only the reconciler changes what is in force. Events carry no meaning of their own for it, but
+//! for a card's reading and a request: whatever they say, it looks at everything again.
+
+mod bus;
+mod card;
+mod clock;
+mod denial;
+mod devices;
+mod dm;
+mod durable;
+mod enforce;
+mod identity;
+mod ready;
+mod reconciler;
+mod request;
+mod run;
+mod settings;
+mod status;
+mod store;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The Cardwarden agent: enforces the policy of a company's smart card.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The settings; defaults hold where the file is missing.
+    #[arg(long, default_value = "/etc/cardwarden/agent.toml")]
+    config: PathBuf,
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+    match run::run(&Arguments::parse().config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", run::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -157,3 +157,22 @@ pub(crate) struct Status {
     /// The last insertion that changed what is in force.
     pub(crate) timings: Option<Timings>,
 }
+
+impl Status {
+    /// What is published before anything is known.
+    pub(crate) fn at_start(identity: &crate::identity::Identity) -> Self {
+        Self {
+            generation: 0,
+            settled: false,
+            posture: Posture::Unmanaged,
+            device: identity.device.clone(),
+            association_id: identity.association,
+            association: None,
+            functions: BTreeMap::new(),
+            card: CardStatus::default(),
+            server: ServerStatus::default(),
+            problems: Vec::new(),
+            timings: None,
+        }
+    }
+}

@@ -15,14 +15,21 @@ use crate::record::{permitted, record};
 #[cgroup_device]
 pub fn device_open(ctx: DeviceContext) -> i32 {
     // SAFETY: the kernel passes a valid `bpf_cgroup_dev_ctx` for the length of the call.
-    let (access_type, major, minor) =
-        unsafe { ((*ctx.device).access_type, (*ctx.device).major, (*ctx.device).minor) };
+    let (access_type, major, minor) = unsafe {
+        (
+            (*ctx.device).access_type,
+            (*ctx.device).major,
+            (*ctx.device).minor,
+        )
+    };
     // `access_type` is `access << 16 | type` (`bpf_cgroup_dev_ctx`, `include/uapi/linux/bpf.h`).
     let opens = access_type >> 16 & (BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE) != 0;
     if access_type & 0xffff != BPF_DEVCG_DEV_CHAR || !opens {
         return 1;
     }
-    let Some(decision) = crate::DECISION.get_value(0, &0) else { return 1 };
+    let Some(decision) = crate::DECISION.get_value(0, &0) else {
+        return 1;
+    };
     match device(decision, major, minor) {
         Some(refusal) if !permitted(major, minor) => {
             record(refusal, HOOK_DEVICE_OPEN, major, minor);

@@ -27,7 +27,9 @@ pub fn file_open(ctx: LsmContext) -> i32 {
     }
     let number = inode.rdev();
     let (major, minor) = (number >> MINOR_BITS, number & ((1 << MINOR_BITS) - 1));
-    let Some(decision) = crate::DECISION.get_value(0, &0) else { return 0 };
+    let Some(decision) = crate::DECISION.get_value(0, &0) else {
+        return 0;
+    };
     match device(decision, major, minor) {
         Some(refusal) if !permitted(major, minor) => {
             record(refusal, HOOK_FILE_OPEN, major, minor);

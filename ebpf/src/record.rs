@@ -5,24 +5,33 @@ use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_boot_ns,
 };
-use cardwarden_ebpf_abi::{DROPPED, Denial, Refusal};
+use cardwarden_ebpf_abi::{DROPPED, Denial, PERMIT_LOOK, PERMIT_PROBE, Permit, Refusal};
 
 use crate::{EVENTS, PERMIT, REFUSALS};
 
 /// Whether the agent has just asked to look at this node.
 #[inline(always)]
 pub fn permitted(major: u32, minor: u32) -> bool {
-    let Some(permit) = PERMIT.get(0) else { return false };
-    permit.pid_tgid == bpf_get_current_pid_tgid()
-        && permit.major == major
-        && permit.minor == minor
-        // SAFETY: the helper reads a clock.
-        && unsafe { bpf_ktime_get_boot_ns() } < permit.until_ns
+    permit(PERMIT_LOOK).is_some_and(|permit| permit.major == major && permit.minor == minor)
 }
 
-/// Counts a refusal and tells of it.
+/// The permit of this thread, when there is one of this mode.
+#[inline(always)]
+fn permit(mode: u32) -> Option<&'static Permit> {
+    let permit = PERMIT.get(0)?;
+    let holds = permit.mode == mode
+        && permit.pid_tgid == bpf_get_current_pid_tgid()
+        // SAFETY: the helper reads a clock.
+        && unsafe { bpf_ktime_get_boot_ns() } < permit.until_ns;
+    holds.then_some(permit)
+}
+
+/// Counts a refusal and tells of it, unless the agent is only trying.
 #[inline(always)]
 pub fn record(refusal: Refusal, hook: u8, major: u32, minor: u32) {
+    if permit(PERMIT_PROBE).is_some() {
+        return;
+    }
     count(u32::from(refusal.counter));
     let Some(mut entry) = EVENTS.reserve(0) else {
         count(DROPPED);

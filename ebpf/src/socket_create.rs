@@ -19,7 +19,9 @@ pub fn socket_create(ctx: LsmContext) -> i32 {
     if kernel != 0 {
         return 0;
     }
-    let Some(decision) = crate::DECISION.get_value(0, &0) else { return 0 };
+    let Some(decision) = crate::DECISION.get_value(0, &0) else {
+        return 0;
+    };
     let family = family.cast_unsigned();
     match socket(decision, family) {
         Some(refusal) => {

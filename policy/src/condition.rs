@@ -181,7 +181,9 @@ impl Condition {
                 if parts.is_empty() || parts.len() > MAX_PARTS {
                     return Err(Impossible::Parts(parts.len()));
                 }
-                parts.iter().try_for_each(|part| part.check_at(depth.saturating_add(1)))
+                parts
+                    .iter()
+                    .try_for_each(|part| part.check_at(depth.saturating_add(1)))
             }
             Self::Not(part) => part.check_at(depth.saturating_add(1)),
             Self::Weekly(window) => window.check(),
@@ -249,11 +251,15 @@ impl Weekly {
     }
 
     fn contains(&self, now: Timestamp) -> bool {
-        self.windows(now).any(|(start, end)| start <= now && now < end)
+        self.windows(now)
+            .any(|(start, end)| start <= now && now < end)
     }
 
     fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
-        self.windows(now).flat_map(|(start, end)| [start, end]).filter(|edge| *edge > now).min()
+        self.windows(now)
+            .flat_map(|(start, end)| [start, end])
+            .filter(|edge| *edge > now)
+            .min()
     }
 
     /// The windows that start from two days before `now` to eight days after it. One that runs
@@ -266,7 +272,11 @@ impl Weekly {
             if !self.days.contains(&Day::from(date.weekday())) {
                 return None;
             }
-            let last = if self.to > self.from { date } else { date.tomorrow().ok()? };
+            let last = if self.to > self.from {
+                date
+            } else {
+                date.tomorrow().ok()?
+            };
             Some((self.instant(date, self.from)?, self.instant(last, self.to)?))
         })
     }
@@ -276,7 +286,11 @@ impl Weekly {
     fn instant(&self, date: Date, time: ClockTime) -> Option<Timestamp> {
         let midnight: DateTime = date.to_datetime(jiff::civil::Time::midnight());
         let civil = midnight.checked_add(i64::from(time.0).minutes()).ok()?;
-        self.zone.rules.to_ambiguous_timestamp(civil).compatible().ok()
+        self.zone
+            .rules
+            .to_ambiguous_timestamp(civil)
+            .compatible()
+            .ok()
     }
 }
 

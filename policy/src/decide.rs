@@ -107,12 +107,20 @@ pub fn decide(standing: &Standing, context: &Context) -> Decision {
 }
 
 fn rule_on(function: Function, standing: &Standing, context: &Context) -> Ruling {
-    let settled = |verdict, source| Ruling { verdict, source, until: None, audited: Vec::new() };
+    let settled = |verdict, source| Ruling {
+        verdict,
+        source,
+        until: None,
+        audited: Vec::new(),
+    };
     match standing {
         Standing::Absent => settled(Verdict::Enabled, Source::Unmanaged),
-        Standing::Unproven { problem } => {
-            settled(Verdict::Disabled, Source::Unproven { problem: problem.clone() })
-        }
+        Standing::Unproven { problem } => settled(
+            Verdict::Disabled,
+            Source::Unproven {
+                problem: problem.clone(),
+            },
+        ),
         Standing::Proven(mandate) => {
             // A clock that shows a time before the company signed cannot be right.
             let now = context.now.filter(|now| *now >= mandate.issued);
@@ -140,7 +148,10 @@ fn end_of(
         .collect();
     let mut instant = now;
     for _ in 0..MAX_INSTANTS {
-        instant = conditions.iter().filter_map(|when| when.next_change(instant)).min()?;
+        instant = conditions
+            .iter()
+            .filter_map(|when| when.next_change(instant))
+            .min()?;
         let later = rule_at(function, mandate, Some(instant));
         if (later.verdict, &later.source, &later.audited)
             != (ruling.verdict, &ruling.source, &ruling.audited)
@@ -159,7 +170,9 @@ fn rule_at(function: Function, mandate: &Mandate, now: Option<Timestamp>) -> Rul
     let mut audited = Vec::new();
     let rules = (0_u16..).zip(&policy.rules);
     for (index, rule) in rules.filter(|(_, rule)| rule.functions.contains(&function)) {
-        let Some(unknown) = holds(rule, now) else { continue };
+        let Some(unknown) = holds(rule, now) else {
+            continue;
+        };
         let source = || Source::Rule {
             id: rule.id.clone(),
             index,
@@ -180,12 +193,21 @@ fn rule_at(function: Function, mandate: &Mandate, now: Option<Timestamp>) -> Rul
             Some(Switch::Enable) | None => (Verdict::Enabled, Source::Baseline),
         },
     };
-    Ruling { verdict, source, until: None, audited }
+    Ruling {
+        verdict,
+        source,
+        until: None,
+        audited,
+    }
 }
 
 /// Whether a rule holds: `Some(true)` when only because something is unknown.
 fn holds(rule: &Rule, now: Option<Timestamp>) -> Option<bool> {
-    match rule.when.as_ref().map_or(Truth::Holds, |when| when.truth(now)) {
+    match rule
+        .when
+        .as_ref()
+        .map_or(Truth::Holds, |when| when.truth(now))
+    {
         Truth::Holds => Some(false),
         Truth::Fails => None,
         Truth::Unknown => {

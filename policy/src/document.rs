@@ -65,6 +65,10 @@ pub enum OnUnknown {
 
 impl OnUnknown {
     /// Whether this is what a document that says nothing means.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -165,7 +169,9 @@ impl Policy {
     /// Refuses what no policy can mean. Everything that becomes a policy passes here.
     pub fn check(&self) -> Result<(), Malformed> {
         if self.rules.len() > MAX_RULES {
-            return Err(Malformed::TooManyRules { count: self.rules.len() });
+            return Err(Malformed::TooManyRules {
+                count: self.rules.len(),
+            });
         }
         if let Some(contact) = &self.contact {
             bounded("contact", contact)?;
@@ -173,10 +179,14 @@ impl Policy {
         let mut ids = BTreeSet::new();
         for (index, rule) in self.rules.iter().enumerate() {
             if rule.id.trim().is_empty() {
-                return Err(Malformed::NamelessRule { position: index.saturating_add(1) });
+                return Err(Malformed::NamelessRule {
+                    position: index.saturating_add(1),
+                });
             }
             if !ids.insert(rule.id.as_str()) {
-                return Err(Malformed::DuplicateRule { id: rule.id.clone() });
+                return Err(Malformed::DuplicateRule {
+                    id: rule.id.clone(),
+                });
             }
             rule.check()?;
         }
@@ -191,12 +201,15 @@ impl Rule {
             bounded(&format!("rule `{}`, notify", self.id), notify)?;
         }
         if self.functions.is_empty() {
-            return Err(Malformed::IdleRule { id: self.id.clone() });
+            return Err(Malformed::IdleRule {
+                id: self.id.clone(),
+            });
         }
         if let Some(condition) = &self.when {
-            condition
-                .check()
-                .map_err(|problem| Malformed::Condition { id: self.id.clone(), problem })?;
+            condition.check().map_err(|problem| Malformed::Condition {
+                id: self.id.clone(),
+                problem,
+            })?;
         }
         Ok(())
     }
@@ -204,7 +217,10 @@ impl Rule {
 
 fn bounded(place: &str, text: &str) -> Result<(), Malformed> {
     if text.len() > MAX_TEXT {
-        return Err(Malformed::TextTooLong { place: place.to_owned(), length: text.len() });
+        return Err(Malformed::TextTooLong {
+            place: place.to_owned(),
+            length: text.len(),
+        });
     }
     Ok(())
 }
@@ -236,14 +252,22 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
-        let error = Policy::from_toml("contact = \"x\"\ncolour = 1\n").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("colour"), "{error}");
+        let error = Policy::from_toml("contact = \"x\"\ncolour = 1\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("line 2") && error.contains("colour"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_rule_that_could_never_do_anything_is_refused() {
         let text = "[[rules]]\nid = \"a\"\nfunctions = []\naction = \"disable\"\n";
-        assert!(matches!(Policy::from_toml(text), Err(Malformed::IdleRule { .. })));
+        assert!(matches!(
+            Policy::from_toml(text),
+            Err(Malformed::IdleRule { .. })
+        ));
     }
 
     #[test]

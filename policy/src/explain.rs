@@ -27,26 +27,36 @@ pub fn explain(
         Verdict::Disabled => "off",
         Verdict::Enabled => "on",
     };
-    let mut text = format!("{function} is {state}: {}", reason(&ruling.source, authority));
-    if let Some(until) = ruling.until {
-        let until = until.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M %Z");
-        text.push_str(&format!(", until {until}"));
-    }
-    text.push('.');
-    if let Source::Rule { notify: Some(notify), .. } = &ruling.source {
-        text.push_str(&format!(" {notify}"));
-    }
-    if ruling.verdict == Verdict::Disabled
-        && let Some(contact) = authority.and_then(|authority| authority.contact)
-    {
-        text.push_str(&format!(" Ask {contact}."));
-    }
-    text
+    let reason = reason(&ruling.source, authority);
+    let until = ruling.until.map_or_else(String::new, |until| {
+        until
+            .to_zoned(zone.clone())
+            .strftime(", until %a %Y-%m-%d %H:%M %Z")
+            .to_string()
+    });
+    let notice = match &ruling.source {
+        Source::Rule {
+            notify: Some(notify),
+            ..
+        } => format!(" {notify}"),
+        Source::Rule { notify: None, .. }
+        | Source::Unmanaged
+        | Source::Unproven { .. }
+        | Source::Baseline => String::new(),
+    };
+    let contact = authority
+        .and_then(|authority| authority.contact)
+        .filter(|_| ruling.verdict == Verdict::Disabled)
+        .map_or_else(String::new, |contact| format!(" Ask {contact}."));
+    format!("{function} is {state}: {reason}{until}.{notice}{contact}")
 }
 
 fn reason(source: &Source, authority: Option<Authority<'_>>) -> String {
     let whose = authority.map_or_else(String::new, |authority| {
-        format!(" of version {} of the policy of {}", authority.version, authority.company)
+        format!(
+            " of version {} of the policy of {}",
+            authority.version, authority.company
+        )
     });
     match source {
         Source::Unmanaged => "no company has a say on this device".to_owned(),
@@ -54,8 +64,12 @@ fn reason(source: &Source, authority: Option<Authority<'_>>) -> String {
             format!("the policy that is in force cannot be read ({problem}), so it restricts")
         }
         Source::Baseline => format!("the baseline{whose}"),
-        Source::Rule { id, unknown: false, .. } => format!("rule “{id}”{whose}"),
-        Source::Rule { id, unknown: true, .. } => {
+        Source::Rule {
+            id, unknown: false, ..
+        } => format!("rule “{id}”{whose}"),
+        Source::Rule {
+            id, unknown: true, ..
+        } => {
             format!("rule “{id}”{whose}, which restricts while the time is not known")
         }
     }

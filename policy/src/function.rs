@@ -76,7 +76,9 @@ impl fmt::Display for Function {
 
 /// The word is not the name of a function.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("`{0}` is no function; there are camera, microphone, bluetooth, usb, usb-gadget, infrared and nfc")]
+#[error(
+    "`{0}` is no function; there are camera, microphone, bluetooth, usb, usb-gadget, infrared and nfc"
+)]
 pub struct UnknownFunction(pub String);
 
 impl FromStr for Function {

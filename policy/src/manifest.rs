@@ -73,13 +73,13 @@ pub struct Group {
     pub account: Option<Account>,
 }
 
-/// How a device reaches the company's DM server (the part of DMAcc that is needed here).
+/// How a device reaches the company's DM server (the part of `DMAcc` that is needed here).
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// `https://` address without a path.
     pub server_url: String,
-    /// Server identifier (DMAcc `ServerID`).
+    /// Server identifier (`DMAcc` `ServerID`).
     pub server_id: String,
     /// The only certificate authority that the server's certificate may come from, DER.
     #[serde(with = "serde_bytes")]
@@ -118,27 +118,36 @@ impl GroupEntry {
 impl Manifest {
     /// The first group that is for a device of this kind.
     pub fn select(&self, kind: &str) -> Option<&GroupEntry> {
-        self.groups.iter().find(|entry| entry.kinds.is_empty() || entry.kinds.contains(kind))
+        self.groups
+            .iter()
+            .find(|entry| entry.kinds.is_empty() || entry.kinds.contains(kind))
     }
 
     /// Refuses what no manifest can mean.
     pub(crate) fn check(&self) -> Result<(), Rejected> {
         let named = |name: &str| !name.trim().is_empty() && name.len() <= MAX_NAME;
         if self.layout != LAYOUT {
-            return Err(Rejected::Layout { layout: self.layout });
+            return Err(Rejected::Layout {
+                layout: self.layout,
+            });
         }
         if !named(&self.company) || !self.groups.iter().all(|entry| named(&entry.name)) {
             return Err(Rejected::Name);
         }
         if self.groups.len() > MAX_GROUPS {
-            return Err(Rejected::TooManyGroups { count: self.groups.len() });
+            return Err(Rejected::TooManyGroups {
+                count: self.groups.len(),
+            });
         }
         let lengths_fit = self
             .groups
             .iter()
             .all(|entry| usize::try_from(entry.length).is_ok_and(|length| length <= MAX_GROUP));
         if !lengths_fit {
-            return Err(Rejected::TooLong { what: "a group", most: MAX_GROUP });
+            return Err(Rejected::TooLong {
+                what: "a group",
+                most: MAX_GROUP,
+            });
         }
         Ok(())
     }
@@ -161,7 +170,9 @@ impl Verified<Manifest> {
         if u32::try_from(bytes.len()) != Ok(entry.length)
             || Sha256::digest(bytes).as_slice() != entry.sha256.as_slice()
         {
-            return Err(Rejected::GroupMismatch { group: entry.name.clone() });
+            return Err(Rejected::GroupMismatch {
+                group: entry.name.clone(),
+            });
         }
         let group: Group = crate::trust::decode(bytes, "group")?;
         group.policy.check().map_err(Rejected::Policy)?;

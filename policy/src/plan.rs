@@ -132,11 +132,25 @@ pub fn goal(decision: &Decision, inventory: &Inventory, second_lock: bool) -> Ke
     for (function, ruling) in decision.disabled() {
         let counter = counter(function, &ruling.source);
         for family in families(function) {
-            state.table.families.insert(*family, ClosedFamily { function, counter });
+            state
+                .table
+                .families
+                .insert(*family, ClosedFamily { function, counter });
         }
-        for (major, _) in inventory.majors.iter().filter(|(_, carried)| **carried == function) {
+        for (major, _) in inventory
+            .majors
+            .iter()
+            .filter(|(_, carried)| **carried == function)
+        {
             let except = inventory.others.get(major).cloned().unwrap_or_default();
-            state.table.majors.insert(*major, ClosedMajor { function, counter, except });
+            state.table.majors.insert(
+                *major,
+                ClosedMajor {
+                    function,
+                    counter,
+                    except,
+                },
+            );
         }
     }
     if !state.table.majors.is_empty() {
@@ -158,13 +172,20 @@ pub fn plan(observed: &KernelState, goal: &KernelState) -> Plan {
     if observed.table != both {
         plan.tightening.push(Step::Swap(both.clone()));
     }
-    plan.tightening
-        .extend(goal.hooks.difference(&observed.hooks).map(|hook| Step::Attach(*hook)));
+    plan.tightening.extend(
+        goal.hooks
+            .difference(&observed.hooks)
+            .map(|hook| Step::Attach(*hook)),
+    );
     if both != goal.table {
         plan.loosening.push(Step::Swap(goal.table.clone()));
     }
-    plan.loosening
-        .extend(observed.hooks.difference(&goal.hooks).map(|hook| Step::Detach(*hook)));
+    plan.loosening.extend(
+        observed
+            .hooks
+            .difference(&goal.hooks)
+            .map(|hook| Step::Detach(*hook)),
+    );
     plan
 }
 
@@ -187,7 +208,9 @@ impl Table {
 
     /// Whether a device node may not be opened.
     pub fn refuses_device(&self, major: u32, minor: u32) -> bool {
-        self.majors.get(&major).is_some_and(|closed| !closed.except.contains(&minor))
+        self.majors
+            .get(&major)
+            .is_some_and(|closed| !closed.except.contains(&minor))
     }
 }
 

@@ -33,9 +33,12 @@ impl Endorsement {
     /// endorsements share their bytes.
     pub fn to_signed_bytes(&self) -> Vec<u8> {
         let mut bytes = ENDORSEMENT_DOMAIN.to_vec();
-        for field in
-            [self.device.as_bytes(), self.association.as_bytes(), &self.device_key, &self.nonce]
-        {
+        for field in [
+            self.device.as_bytes(),
+            self.association.as_bytes(),
+            &self.device_key,
+            &self.nonce,
+        ] {
             bytes.extend(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());
             bytes.extend(field);
         }
@@ -47,9 +50,10 @@ impl Endorsement {
     pub fn verify(&self, card: &Verified<Manifest>, signature: &[u8]) -> Result<(), Rejected> {
         let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&card.card)
             .map_err(|_malformed| Rejected::CardKey)?;
-        let signature =
-            p256::ecdsa::DerSignature::from_bytes(signature).map_err(|_malformed| Rejected::Copy)?;
-        key.verify(&self.to_signed_bytes(), &signature).map_err(|_mismatch| Rejected::Copy)
+        let signature = p256::ecdsa::DerSignature::from_bytes(signature)
+            .map_err(|_malformed| Rejected::Copy)?;
+        key.verify(&self.to_signed_bytes(), &signature)
+            .map_err(|_mismatch| Rejected::Copy)
     }
 }
 

@@ -31,7 +31,9 @@ pub struct KeyId([u8; 8]);
 impl KeyId {
     fn of(spki: &[u8]) -> Self {
         let mut id = [0; 8];
-        id.iter_mut().zip(Sha256::digest(spki)).for_each(|(to, from)| *to = from);
+        id.iter_mut()
+            .zip(Sha256::digest(spki))
+            .for_each(|(to, from)| *to = from);
         Self(id)
     }
 }
@@ -187,7 +189,10 @@ impl<T> Verified<T> {
 
     /// Something that the same signature vouches for.
     pub(crate) fn derive<U>(&self, value: U) -> Verified<U> {
-        Verified { value, signer: self.signer }
+        Verified {
+            value,
+            signer: self.signer,
+        }
     }
 }
 
@@ -200,6 +205,7 @@ impl<T> Deref for Verified<T> {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "only this crate says what can be signed")]
     pub trait Sealed {}
     impl Sealed for super::Manifest {}
     impl Sealed for super::Release {}
@@ -286,7 +292,11 @@ impl Anchor {
             PublicKey::Ed25519(key) => key.to_public_key_der(),
         };
         let spki = der.map_err(|_unencodable| NoPublicKey)?.as_bytes().to_vec();
-        Ok(Self { id: KeyId::of(&spki), key, spki })
+        Ok(Self {
+            id: KeyId::of(&spki),
+            key,
+            spki,
+        })
     }
 
     /// What the key is called.
@@ -342,7 +352,10 @@ impl Anchors {
     /// Believes signed bytes, or says why not.
     pub fn verify<T: Signed>(&self, bytes: &[u8]) -> Result<Verified<T>, Rejected> {
         if bytes.len() > T::MAX {
-            return Err(Rejected::TooLong { what: T::WHAT, most: T::MAX });
+            return Err(Rejected::TooLong {
+                what: T::WHAT,
+                most: T::MAX,
+            });
         }
         let sign1 = CoseSign1::from_slice(bytes).map_err(|error| Rejected::Malformed {
             what: T::WHAT,
@@ -353,15 +366,20 @@ impl Anchors {
         }
         let header = &sign1.protected.header;
         let named = KeyId(header.key_id.as_slice().try_into().unwrap_or_default());
-        let anchor =
-            self.find(named).ok_or_else(|| Rejected::UnknownSigner { key: named.to_string() })?;
+        let anchor = self.find(named).ok_or_else(|| Rejected::UnknownSigner {
+            key: named.to_string(),
+        })?;
         let algorithm = coset::RegisteredLabelWithPrivate::Assigned(anchor.algorithm());
         if header.alg.as_ref() != Some(&algorithm) {
             return Err(Rejected::Signature { what: T::WHAT });
         }
         sign1
             .verify_signature(&[], |signature, signed| {
-                if anchor.fits(signature, signed) { Ok(()) } else { Err(()) }
+                if anchor.fits(signature, signed) {
+                    Ok(())
+                } else {
+                    Err(())
+                }
             })
             .map_err(|()| Rejected::Signature { what: T::WHAT })?;
         if header.content_type != Some(coset::ContentType::Text(T::CONTENT_TYPE.to_owned())) {
@@ -369,7 +387,10 @@ impl Anchors {
         }
         let value: T = decode(sign1.payload.as_deref().unwrap_or_default(), T::WHAT)?;
         value.check()?;
-        Ok(Verified { value, signer: anchor.id })
+        Ok(Verified {
+            value,
+            signer: anchor.id,
+        })
     }
 }
 
@@ -391,7 +412,10 @@ impl Floor {
     /// The floor after accepting `version`, or why it is not accepted.
     pub const fn admit(self, version: u64) -> Result<Self, Rejected> {
         if version < self.0 {
-            return Err(Rejected::RolledBack { version, floor: self.0 });
+            return Err(Rejected::RolledBack {
+                version,
+                floor: self.0,
+            });
         }
         Ok(Self(version))
     }
@@ -449,7 +473,8 @@ impl SigningKey {
             Self::P256(key) => key.to_pkcs8_pem(LineEnding::LF),
             Self::Ed25519(key) => key.to_pkcs8_pem(LineEnding::LF),
         };
-        pem.map(|text| text.to_string()).map_err(|_unencodable| NoSigningKey::Unencodable)
+        pem.map(|text| text.to_string())
+            .map_err(|_unencodable| NoSigningKey::Unencodable)
     }
 
     /// Writes the public key as `trust.d` wants it.
@@ -472,8 +497,13 @@ impl SigningKey {
     /// Signs.
     pub fn sign<T: Signed>(&self, value: &T) -> Result<Vec<u8>, Rejected> {
         value.check()?;
-        let malformed = |problem: String| Rejected::Malformed { what: T::WHAT, problem };
-        let anchor = self.anchor().map_err(|error| malformed(error.to_string()))?;
+        let malformed = |problem: String| Rejected::Malformed {
+            what: T::WHAT,
+            problem,
+        };
+        let anchor = self
+            .anchor()
+            .map_err(|error| malformed(error.to_string()))?;
         let header = HeaderBuilder::new()
             .algorithm(anchor.algorithm())
             .key_id(anchor.id.0.to_vec())
@@ -487,7 +517,10 @@ impl SigningKey {
             .to_vec()
             .map_err(|error| malformed(error.to_string()))?;
         if bytes.len() > T::MAX {
-            return Err(Rejected::TooLong { what: T::WHAT, most: T::MAX });
+            return Err(Rejected::TooLong {
+                what: T::WHAT,
+                most: T::MAX,
+            });
         }
         Ok(bytes)
     }
@@ -514,13 +547,14 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Reads CBOR that is exactly one value.
-pub(crate) fn decode<T: DeserializeOwned>(
-    bytes: &[u8],
-    what: &'static str,
-) -> Result<T, Rejected> {
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, Rejected> {
     let malformed = |problem: String| Rejected::Malformed { what, problem };
     let mut rest = bytes;
     let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_CBOR_DEPTH)
         .map_err(|error| malformed(error.to_string()))?;
-    if rest.is_empty() { Ok(value) } else { Err(malformed("bytes follow its end".to_owned())) }
+    if rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(malformed("bytes follow its end".to_owned()))
+    }
 }

@@ -36,7 +36,9 @@ pub const HOOK_SOCKET_CREATE: u8 = 1;
 pub const HOOK_FILE_OPEN: u8 = 2;
 
 /// A closed character-device major.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct ClosedMajor {
     /// One bit for each minor that stays usable.
@@ -52,7 +54,9 @@ pub struct ClosedMajor {
 }
 
 /// A socket family.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Family {
     /// 1 when sockets of this family are refused.
@@ -88,19 +92,32 @@ impl Default for Decision {
     }
 }
 
-/// The agent's own permission to open one closed node, to ask what it is. It is for one thread,
-/// one node, and a few milliseconds, so that nobody can inherit it from an agent that died.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+/// Nobody is permitted anything.
+pub const PERMIT_NONE: u32 = 0;
+/// The node may be opened, so that the agent can ask what it is.
+pub const PERMIT_LOOK: u32 = 1;
+/// What is refused is not counted: the agent tries whether it is.
+pub const PERMIT_PROBE: u32 = 2;
+
+/// The agent's own permission to look at one closed node, or to try refusals uncounted. It is for
+/// one thread and a fraction of a second, so that nobody can inherit it from an agent that died.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 #[repr(C)]
 pub struct Permit {
     /// `bpf_get_current_pid_tgid` of the thread.
     pub pid_tgid: u64,
     /// `CLOCK_BOOTTIME` in nanoseconds after which it is void.
     pub until_ns: u64,
-    /// Major of the node.
+    /// One of the `PERMIT_` numbers.
+    pub mode: u32,
+    /// Major of the node to look at.
     pub major: u32,
-    /// Minor of the node.
+    /// Minor of the node to look at.
     pub minor: u32,
+    /// Unused; zero.
+    pub reserved: u32,
 }
 
 /// One refusal.
@@ -142,12 +159,24 @@ pub struct Field {
 
 /// Every field that the programs read. `file_open` needs all of them.
 pub const FIELDS: [Field; 3] = [
-    Field { symbol: "FILE_F_INODE", kernel_type: "file", member: "f_inode" },
-    Field { symbol: "INODE_I_MODE", kernel_type: "inode", member: "i_mode" },
-    Field { symbol: "INODE_I_RDEV", kernel_type: "inode", member: "i_rdev" },
+    Field {
+        symbol: "FILE_F_INODE",
+        kernel_type: "file",
+        member: "f_inode",
+    },
+    Field {
+        symbol: "INODE_I_MODE",
+        kernel_type: "inode",
+        member: "i_mode",
+    },
+    Field {
+        symbol: "INODE_I_RDEV",
+        kernel_type: "inode",
+        member: "i_rdev",
+    },
 ];
 
 const _: () = assert!(size_of::<ClosedMajor>() == 40);
 const _: () = assert!(size_of::<Decision>() == 512 + 16 * 40 + 64 * 8);
 const _: () = assert!(size_of::<Denial>() == 48);
-const _: () = assert!(size_of::<Permit>() == 24);
+const _: () = assert!(size_of::<Permit>() == 32);

@@ -12,6 +12,7 @@ pub struct Refusal {
 }
 
 /// Whether a character device may not be opened. A minor beyond what can be excepted is refused.
+#[expect(clippy::inline_always, reason = "a call costs more than the verdict")]
 #[inline(always)]
 pub fn device(decision: &Decision, major: u32, minor: u32) -> Option<Refusal> {
     let index = *decision.majors.get(usize::try_from(major).ok()?)?;
@@ -19,18 +20,27 @@ pub fn device(decision: &Decision, major: u32, minor: u32) -> Option<Refusal> {
         return None;
     }
     let closed = decision.closed.get(usize::from(index).wrapping_sub(1))?;
-    let word = usize::try_from(minor >> 6).ok().and_then(|word| closed.except.get(word));
+    let word = usize::try_from(minor >> 6)
+        .ok()
+        .and_then(|word| closed.except.get(word));
     if word.is_some_and(|word| word >> (minor & 63) & 1 == 1) {
         return None;
     }
-    Some(Refusal { counter: closed.counter, function: closed.function })
+    Some(Refusal {
+        counter: closed.counter,
+        function: closed.function,
+    })
 }
 
 /// Whether a socket of this family may not be made.
+#[expect(clippy::inline_always, reason = "a call costs more than the verdict")]
 #[inline(always)]
 pub fn socket(decision: &Decision, family: u32) -> Option<Refusal> {
     let family = decision.families.get(usize::try_from(family).ok()?)?;
-    (family.closed != 0).then_some(Refusal { counter: family.counter, function: family.function })
+    (family.closed != 0).then_some(Refusal {
+        counter: family.counter,
+        function: family.function,
+    })
 }
 
 #[cfg(test)]
@@ -41,9 +51,18 @@ mod tests {
     fn camera_off() -> Decision {
         let mut decision = Decision::default();
         decision.majors[81] = 1;
-        decision.closed[0] =
-            ClosedMajor { except: [1 << 5, 0, 0, 1 << 63], major: 81, counter: 9, function: 0 };
-        decision.families[31] = Family { closed: 1, counter: 10, function: 2, reserved: 0 };
+        decision.closed[0] = ClosedMajor {
+            except: [1 << 5, 0, 0, 1 << 63],
+            major: 81,
+            counter: 9,
+            function: 0,
+        };
+        decision.families[31] = Family {
+            closed: 1,
+            counter: 10,
+            function: 2,
+            reserved: 0,
+        };
         decision
     }
 
@@ -68,7 +87,11 @@ mod tests {
     fn only_closed_families_are_refused() {
         let decision = camera_off();
         for family in (0..100).chain([u32::MAX]) {
-            assert_eq!(socket(&decision, family).is_some(), family == 31, "family {family}");
+            assert_eq!(
+                socket(&decision, family).is_some(),
+                family == 31,
+                "family {family}"
+            );
         }
     }
 

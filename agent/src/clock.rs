@@ -1,0 +1,68 @@
+//! The only reader of the clock, and a timer that follows the wall clock wherever it is set.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use jiff::Timestamp;
+use nix::errno::Errno;
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use tokio::io::unix::AsyncFd;
+
+use crate::ready::readable;
+
+/// What the wall clock shows.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Wakes at an instant of the wall clock, or when the clock is set (`TFD_TIMER_CANCEL_ON_SET`,
+/// timerfd_create(2)). Unset, it never wakes.
+pub(crate) struct Alarm(AsyncFd<Descriptor>);
+
+struct Descriptor(TimerFd);
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Alarm {
+    /// An alarm that is not set.
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)?;
+        readable(Descriptor(timer)).map(Self)
+    }
+
+    /// Sets it, or unsets it.
+    pub(crate) fn set(&self, at: Option<Timestamp>) -> io::Result<()> {
+        let timer = &self.0.get_ref().0;
+        let Some(at) = at else {
+            return Ok(timer.unset()?);
+        };
+        let flags =
+            TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
+        let at = TimeSpec::new(at.as_second(), i64::from(at.subsec_nanosecond()));
+        Ok(timer.set(Expiration::OneShot(at), flags)?)
+    }
+
+    /// Waits until it goes off. Safe to cancel: what was not read is read the next time.
+    pub(crate) async fn ring(&self) -> io::Result<()> {
+        loop {
+            let mut ready = self.0.readable().await?;
+            match nix::unistd::read(ready.get_inner(), &mut [0; 8]) {
+                Ok(_) | Err(Errno::ECANCELED) => return Ok(()),
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The kernel programs: loaded, attached and pinned, or found as an earlier run left them.
+//!
+//! Everything is pinned below `/sys/fs/bpf/cardwarden/<build>/`, where `<build>` is the hash of the
+//! built-in object. A restart of the same build opens its pins and changes nothing. Another build
+//! makes its own folder, brings itself fully into force, and only then lets the older go
+//! ([`Kernel::retire`]): refusals add up, so there is no gap.
+
+mod link;
+mod object;
+mod offsets;
+pub(crate) mod refusals;
+mod table;
+mod wire;
+
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError, RingBuf};
+use aya::programs::links::PinnedLink;
+use cardwarden_ebpf_abi::{Decision, PERMIT_LOOK, PERMIT_PROBE, Permit};
+use cardwarden_policy::{Hook, KernelState, Step, Table};
+use sha2::{Digest as _, Sha256};
+
+use super::{Error, Kernel, Permission};
+use wire::Wire;
+
+/// Where builds have their folders.
+const PINS: &str = "/sys/fs/bpf/cardwarden";
+/// The hooks, and the names of their links' pins.
+const LINKS: [(Hook, &str); 3] = [
+    (Hook::DeviceOpen, "link_device_open"),
+    (Hook::SocketCreate, "link_socket_create"),
+    (Hook::FileOpen, "link_file_open"),
+];
+/// How long a permission lasts, in nanoseconds.
+const PERMIT_NS: u64 = 200_000_000;
+
+/// The real kernel.
+pub(crate) struct Programs {
+    folder: PathBuf,
+    decision: ArrayOfMaps<MapData, Array<MapData, Wire<Decision>>>,
+    refusals: Array<MapData, u64>,
+    permit: Array<MapData, Wire<Permit>>,
+}
+
+impl Programs {
+    /// Opens what an earlier run left, or loads the programs. Attaches nothing.
+    pub(crate) fn open() -> Result<Self, Error> {
+        let build: String = Sha256::digest(object::BYTES)
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let folder = Path::new(PINS).join(build);
+        std::fs::create_dir_all(&folder).map_err(|source| Error::Pins {
+            path: folder.display().to_string(),
+            source,
+        })?;
+        if !object::MAPS.iter().all(|name| folder.join(name).exists()) {
+            // Loading pins the maps; an earlier run that was killed in between left some.
+            drop(object::load(&folder, &[])?);
+        }
+        Ok(Self {
+            decision: open_map(&folder, "DECISION", Map::ArrayOfMaps)?,
+            refusals: open_map(&folder, "REFUSALS", Map::Array)?,
+            permit: open_map(&folder, "PERMIT", Map::Array)?,
+            folder,
+        })
+    }
+
+    /// The ring buffer of refusals.
+    pub(crate) fn events(&self) -> Result<RingBuf<MapData>, Error> {
+        open_map(&self.folder, "EVENTS", Map::RingBuf)
+    }
+
+    fn pin(&self, hook: Hook) -> PathBuf {
+        let name = LINKS
+            .iter()
+            .find(|(named, _)| *named == hook)
+            .map_or("link", |(_, name)| name);
+        self.folder.join(name)
+    }
+
+    fn table(&self) -> Result<Table, Error> {
+        let access = |source| Error::Access {
+            map: "DECISION",
+            source: Box::new(source),
+        };
+        match self.decision.get(&0, 0) {
+            Ok(inner) => inner
+                .get(&0, 0)
+                .map(|wire| table::decode(&wire.0))
+                .map_err(access),
+            Err(MapError::KeyNotFound) => Ok(Table::default()),
+            Err(error) => Err(access(error)),
+        }
+    }
+
+    fn swap(&mut self, table: &Table) -> Result<(), Error> {
+        let access = |source| Error::Access {
+            map: "DECISION",
+            source: Box::new(source),
+        };
+        let decision = table::encode(table)?;
+        let mut inner = Array::create(1, 0).map_err(access)?;
+        inner.set(0, Wire(decision), 0).map_err(access)?;
+        self.decision.set(0, &inner, 0).map_err(access)
+    }
+
+    fn detach(&self, hook: Hook) -> Result<(), Error> {
+        let pin = self.pin(hook);
+        if !pin.exists() {
+            return Ok(());
+        }
+        let link = |source: Box<dyn std::error::Error + Send + Sync>| Error::Link { hook, source };
+        let pinned = PinnedLink::from_pin(&pin).map_err(|error| link(Box::new(error)))?;
+        // Dropping the last reference detaches.
+        drop(pinned.unpin().map_err(|error| link(Box::new(error)))?);
+        Ok(())
+    }
+}
+
+impl Kernel for Programs {
+    fn observe(&mut self) -> Result<KernelState, Error> {
+        let mut hooks = std::collections::BTreeSet::new();
+        for (hook, name) in LINKS {
+            let pin = self.folder.join(name);
+            if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
+                hooks.insert(hook);
+            }
+        }
+        Ok(KernelState {
+            table: self.table()?,
+            hooks,
+        })
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::Swap(table) => self.swap(table),
+            Step::Attach(hook) => {
+                let pin = self.pin(*hook);
+                if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
+                    return Ok(());
+                }
+                object::attach(&self.folder, *hook, &pin)
+            }
+            Step::Detach(hook) => self.detach(*hook),
+        }
+    }
+
+    fn retire(&mut self) -> Result<(), Error> {
+        let pins = |source| Error::Pins {
+            path: PINS.to_owned(),
+            source,
+        };
+        for entry in std::fs::read_dir(PINS).map_err(pins)? {
+            let other = entry.map_err(pins)?.path();
+            if other == self.folder {
+                continue;
+            }
+            tracing::info!(
+                "letting go of what an earlier build left in {}",
+                other.display()
+            );
+            std::fs::remove_dir_all(&other).map_err(pins)?;
+        }
+        Ok(())
+    }
+
+    fn refusals(&mut self, counter: u16) -> u64 {
+        self.refusals
+            .get(&u32::from(counter), 0)
+            .unwrap_or_default()
+    }
+
+    fn permit(&mut self, what: Permission) -> Result<(), Error> {
+        let process = u64::from(std::process::id());
+        let thread = u64::try_from(nix::unistd::gettid().as_raw()).unwrap_or_default();
+        let (mode, major, minor) = match what {
+            Permission::Look { major, minor } => (PERMIT_LOOK, major, minor),
+            Permission::Probe => (PERMIT_PROBE, 0, 0),
+        };
+        let permit = Permit {
+            pid_tgid: process << 32 | thread,
+            until_ns: refusals::boot_ns().saturating_add(PERMIT_NS),
+            mode,
+            major,
+            minor,
+            reserved: 0,
+        };
+        self.permit
+            .set(0, Wire(permit), 0)
+            .map_err(|source| Error::Access {
+                map: "PERMIT",
+                source: Box::new(source),
+            })
+    }
+
+    fn revoke_permit(&mut self) {
+        if let Err(error) = self.permit.set(0, Wire(Permit::default()), 0) {
+            // It is void by itself within a fraction of a second.
+            tracing::warn!("could not take back a permission: {error}");
+        }
+    }
+}
+
+/// Opens a pinned map as what it is.
+fn open_map<T>(folder: &Path, name: &'static str, wrap: fn(MapData) -> Map) -> Result<T, Error>
+where
+    T: TryFrom<Map, Error = MapError>,
+{
+    let path = folder.join(name);
+    let failed = |source| Error::Map {
+        path: path.display().to_string(),
+        source: Box::new(source),
+    };
+    T::try_from(wrap(MapData::from_pin(&path).map_err(failed)?)).map_err(failed)
+}

@@ -1,0 +1,124 @@
+//! The enforcers: what the kernel holds, and the steps that change it.
+
+pub(crate) mod bpf;
+#[cfg(test)]
+pub(crate) mod memory;
+pub(crate) mod probe;
+
+use cardwarden_policy::{Hook, KernelState, Step};
+
+/// The kernel, as far as it refuses things for us.
+pub(crate) trait Kernel {
+    /// What it holds now, read from the kernel itself.
+    fn observe(&mut self) -> Result<KernelState, Error>;
+
+    /// Takes one step. It may be repeated.
+    fn apply(&mut self, step: &Step) -> Result<(), Error>;
+
+    /// Lets go of what an earlier version of the agent left in force, now that what is to hold
+    /// does.
+    fn retire(&mut self) -> Result<(), Error>;
+
+    /// How often something was refused, by counter.
+    fn refusals(&mut self, counter: u16) -> u64;
+
+    /// Permits the calling thread something, for a fraction of a second.
+    fn permit(&mut self, what: Permission) -> Result<(), Error>;
+
+    /// Takes the permission back.
+    fn revoke_permit(&mut self);
+}
+
+/// What the agent lets itself do with what is refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Permission {
+    /// Open one closed node, to ask what it is.
+    Look {
+        /// Its major.
+        major: u32,
+        /// Its minor.
+        minor: u32,
+    },
+    /// Try refusals without being counted.
+    Probe,
+}
+
+/// Why the kernel did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The folder of the pins cannot be used.
+    #[error("cannot use {path} for pins; is bpffs mounted at /sys/fs/bpf?")]
+    Pins {
+        /// The folder or pin.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The programs or maps cannot be loaded.
+    #[error("the kernel does not take the programs")]
+    Load(#[source] Box<aya::EbpfError>),
+    /// A pin is not what it should be.
+    #[error("the pin {path} is not what it should be")]
+    Map {
+        /// The pin.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<aya::maps::MapError>,
+    },
+    /// A map cannot be read or changed.
+    #[error("the kernel does not let `{map}` be read or changed")]
+    Access {
+        /// The map.
+        map: &'static str,
+        /// Why.
+        #[source]
+        source: Box<aya::maps::MapError>,
+    },
+    /// A program cannot be attached.
+    #[error("the program for {hook:?} cannot be attached")]
+    Attach {
+        /// The hook.
+        hook: Hook,
+        /// Why.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
+    /// A link cannot be pinned or opened.
+    #[error("the link of {hook:?} cannot be pinned or opened")]
+    Link {
+        /// The hook.
+        hook: Hook,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The kernel's type information lacks a field.
+    #[error("the kernel's BTF does not tell where {field} is")]
+    Offset {
+        /// The field.
+        field: String,
+    },
+    /// More majors are to be closed than a decision can name.
+    #[error("{count} device majors are to be closed; 16 is the most")]
+    TooManyMajors {
+        /// How many.
+        count: usize,
+    },
+    /// The object that was built in lacks something.
+    #[error("the built-in object has no `{name}`")]
+    Missing {
+        /// The program or map.
+        name: &'static str,
+    },
+}
+
+/// The name under which people know what a hook belongs to.
+pub(crate) const fn enforcer(hook: Hook) -> &'static str {
+    match hook {
+        Hook::DeviceOpen => "cgroup-device",
+        Hook::SocketCreate => "lsm/socket_create",
+        Hook::FileOpen => "lsm/file_open",
+    }
+}

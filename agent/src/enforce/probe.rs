@@ -1,0 +1,56 @@
+//! Probes: what an attempt to use a function really meets.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use cardwarden_policy::Function;
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+/// What an attempt met.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Met {
+    /// `EPERM`: it is refused.
+    Refused,
+    /// It succeeded.
+    Passed,
+    /// Something else, such as a device that has just gone.
+    Other(Errno),
+}
+
+/// Tries to open a device node, as anybody would.
+pub(crate) fn open(node: &Path) -> Met {
+    let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_NOCTTY;
+    match OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(node)
+    {
+        Ok(_) => Met::Passed,
+        Err(error) => met(Errno::from_raw(error.raw_os_error().unwrap_or_default())),
+    }
+}
+
+/// Tries to make a socket of the family that carries a function; `None` where none is tried.
+pub(crate) fn family(function: Function) -> Option<(&'static str, Met)> {
+    let (call, family) = match function {
+        Function::Bluetooth => ("socket(AF_BLUETOOTH)", AddressFamily::Bluetooth),
+        Function::Nfc => ("socket(AF_NFC)", AddressFamily::Nfc),
+        Function::Camera
+        | Function::Microphone
+        | Function::Usb
+        | Function::UsbGadget
+        | Function::Infrared => return None,
+    };
+    let made = socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
+    Some((call, made.map_or_else(met, |_socket| Met::Passed)))
+}
+
+fn met(error: Errno) -> Met {
+    if error == Errno::EPERM {
+        Met::Refused
+    } else {
+        Met::Other(error)
+    }
+}

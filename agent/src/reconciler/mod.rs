@@ -1,0 +1,274 @@
+//! The one owner of what is in force. Each turn looks at every input, decides, plans, applies,
+//! verifies and publishes; nothing else ever changes enforcement.
+//!
+//! ```text
+//!            ┌──────────────────────────── turn ───────────────────────────┐
+//!  inputs ─► │ scan · decide · observe · plan · tighten ─► loosen · probe  │ ─► told · published
+//!            └────────────────────────────────┬────────────────────────────┘
+//!                                    a failed tightening: nothing is loosened, tried again later
+//! ```
+//!
+//! Facts that last (whose policy, which versions) are saved before they count: a change that
+//! cannot be saved does not happen.
+
+mod accept;
+mod report;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cardwarden_policy::{Anchors, Decision, KernelState, Standing};
+use tokio::sync::{Notify, broadcast, watch};
+
+use crate::card::Expectation;
+use crate::clock;
+use crate::denial::Denial;
+use crate::devices::Found;
+use crate::dm::{Link, Queue};
+use crate::enforce::Kernel;
+use crate::enforce::bpf::refusals::Refused;
+use crate::identity::Identity;
+use crate::settings::Settings;
+use crate::status::{CardStatus, Problem, Published, ServerStatus, Timings};
+use crate::store::{State, Store};
+
+/// The first wait after a failure; it doubles up to [`LONGEST_RETRY`].
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+/// The machine around the kernel programs, as far as the reconciler needs it. A trait, so that the
+/// loop runs in tests without devices.
+pub(crate) trait World {
+    /// What there is.
+    fn scan(&mut self, kernel: &mut dyn Kernel) -> Found;
+    /// What an attempt to open a node meets.
+    fn try_open(&mut self, node: &std::path::Path) -> crate::enforce::probe::Met;
+    /// What an attempt to make the function's socket meets, and the call that was tried.
+    fn try_socket(
+        &mut self,
+        function: cardwarden_policy::Function,
+    ) -> Option<(&'static str, crate::enforce::probe::Met)>;
+    /// Lets udev rules know that a function is enabled or disabled, and run anew.
+    fn announce(&mut self, found: &Found, function: cardwarden_policy::Function, enabled: bool);
+}
+
+/// Where the reconciler's results go.
+pub(crate) struct Outputs {
+    /// The snapshot for everybody.
+    pub(crate) status: watch::Sender<Published>,
+    /// How to reach the company's server.
+    pub(crate) link: watch::Sender<Option<Arc<Link>>>,
+    /// What a card is measured against.
+    pub(crate) expectation: watch::Sender<Expectation>,
+    /// Wakes the exchange with the server.
+    pub(crate) nudge: Arc<Notify>,
+    /// Refusals, one by one.
+    pub(crate) denials: broadcast::Sender<Denial>,
+}
+
+/// What does not change while the agent runs.
+pub(crate) struct Fixed {
+    /// The settings.
+    pub(crate) settings: Settings,
+    /// The folder of what lasts.
+    pub(crate) folder: PathBuf,
+    /// The trusted company keys.
+    pub(crate) anchors: Arc<Anchors>,
+    /// The outcomes for the server.
+    pub(crate) queue: Arc<Queue>,
+}
+
+/// The owner.
+pub(crate) struct Reconciler<K, W> {
+    kernel: K,
+    world: W,
+    fixed: Fixed,
+    outputs: Outputs,
+    store: Store,
+    state: State,
+    standing: Standing,
+    identity: Identity,
+    card: CardStatus,
+    server: ServerStatus,
+    problems: BTreeMap<&'static str, Problem>,
+    /// The results of the last turn.
+    last: Option<Turn>,
+    /// When a card that is now coming into force was put in, and what it took so far.
+    inserted: Option<(Instant, Timings)>,
+    timings: Option<Timings>,
+    generation: u64,
+    retry: Option<Duration>,
+}
+
+/// What a turn found and did.
+#[derive(Clone, Debug)]
+struct Turn {
+    decision: Decision,
+    goal: KernelState,
+    held: KernelState,
+    found: Found,
+}
+
+impl<K: Kernel, W: World> Reconciler<K, W> {
+    /// An owner of what the store holds. Nothing is in force before the first [`turn`](Self::turn).
+    pub(crate) fn new(
+        kernel: K,
+        world: W,
+        fixed: Fixed,
+        outputs: Outputs,
+        identity: Identity,
+    ) -> Self {
+        let store = Store::new(&fixed.folder);
+        let found = store.load();
+        let mut reconciler = Self {
+            kernel,
+            world,
+            fixed,
+            outputs,
+            store,
+            state: found.state,
+            standing: found.standing,
+            identity,
+            card: CardStatus::default(),
+            server: ServerStatus::default(),
+            problems: BTreeMap::new(),
+            last: None,
+            inserted: None,
+            timings: None,
+            generation: 0,
+            retry: None,
+        };
+        if let Standing::Unproven { problem } = &reconciler.standing {
+            let text = format!("{problem}. Everything stays off; ask your administrator");
+            reconciler.problem("state-damaged", text);
+        }
+        reconciler.publish_link();
+        reconciler
+    }
+
+    /// Says that something is wrong.
+    pub(crate) fn problem(&mut self, code: &'static str, text: String) {
+        let known = self
+            .problems
+            .get(code)
+            .is_some_and(|problem| problem.text == text);
+        if !known {
+            tracing::warn!(code, "{text}");
+            let at = clock::now();
+            self.problems.insert(
+                code,
+                Problem {
+                    code: code.to_owned(),
+                    text,
+                    at,
+                },
+            );
+        }
+    }
+
+    /// Says that it no longer is.
+    pub(crate) fn solved(&mut self, code: &'static str) {
+        if self.problems.remove(code).is_some() {
+            tracing::info!(code, "solved");
+        }
+    }
+
+    /// Speaks with the server as soon as can be.
+    pub(crate) fn exchange(&self) {
+        self.outputs.nudge.notify_one();
+    }
+
+    /// When the current decision ends by time alone.
+    pub(crate) fn until(&self) -> Option<jiff::Timestamp> {
+        self.last.as_ref().and_then(|last| last.decision.until)
+    }
+
+    /// How long to wait before a failure is tried again.
+    pub(crate) const fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
+    /// Takes what is known of the server.
+    pub(crate) fn on_server(&mut self, server: ServerStatus) {
+        let drained = server.pending == 0;
+        self.server = server;
+        if drained && self.state.association.is_none() {
+            // What was left to say is said.
+            self.outputs
+                .link
+                .send_if_modified(|link| link.take().is_some());
+        }
+    }
+
+    /// Passes refusals on.
+    pub(crate) fn on_refusals(&mut self, batch: Vec<Refused>) {
+        for refused in batch {
+            let reason = self.reason_of(refused.function);
+            let denial = Denial {
+                function: refused.function,
+                reason,
+                program: refused.program,
+                pid: refused.pid,
+                uid: refused.uid,
+                at: clock::now(),
+            };
+            tracing::info!(
+                function = %denial.function, program = denial.program, pid = denial.pid,
+                uid = denial.uid, reason = denial.reason, "refused"
+            );
+            if self.outputs.denials.send(denial).is_err() {
+                tracing::trace!("nobody listens to refusals");
+            }
+        }
+    }
+
+    /// Lets the exchange with the server know whom to speak with.
+    fn publish_link(&self) {
+        let Some(association) = &self.state.association else {
+            return;
+        };
+        let Ok((_, mandate)) = association.verify() else {
+            return;
+        };
+        let Some(account) = mandate.group.account.clone() else {
+            return;
+        };
+        let link = Arc::new(Link {
+            account,
+            device: self.identity.device.clone(),
+            association: association.endorsement.association,
+            device_key_pem: self.identity.key_pem.clone(),
+            manifest: association.manifest.0.clone(),
+            endorsement: association.endorsement.clone(),
+            signature: association.signature.0.clone(),
+        });
+        self.outputs.link.send_replace(Some(link));
+    }
+
+    /// Writes what lasts; `false` when it could not, and a problem says so.
+    fn save(&mut self) -> bool {
+        match self.store.save(&self.state) {
+            Ok(()) => {
+                self.solved("not-saved");
+                true
+            }
+            Err(error) => {
+                self.problem("not-saved", not_saved(&error));
+                false
+            }
+        }
+    }
+}
+
+/// What cannot be saved, in one sentence.
+fn not_saved(error: &std::io::Error) -> String {
+    format!(
+        "the state in /var/lib/cardwarden could not be saved ({error}). What was in force stays; \
+         free some space"
+    )
+}

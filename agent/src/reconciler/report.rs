@@ -1,0 +1,386 @@
+//! What really holds, function by function: probed, told to the server once, and published.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cardwarden_policy::explain::{Authority, explain};
+use cardwarden_policy::outcome::{Achieved, Event, FunctionOutcome, Tier};
+use cardwarden_policy::plan::{counter, families};
+use cardwarden_policy::{Function, Hook, Ruling, Source, Standing, Verdict};
+
+use super::{Reconciler, Turn, World};
+use crate::clock;
+use crate::enforce::probe::Met;
+use crate::enforce::{Kernel, Permission, enforcer};
+use crate::status::{AssociationStatus, FunctionStatus, Posture, Status};
+use crate::store::{Told, Untold};
+
+/// What was found for one function.
+pub(super) struct Verified {
+    outcome: FunctionOutcome,
+    ruling: Ruling,
+    /// Whether another attempt may help.
+    pub(super) is_short_of_goal: bool,
+}
+
+/// What attempts to use a disabled function met.
+struct Attempts {
+    passed: Vec<String>,
+    refused: Vec<String>,
+}
+
+impl<K: Kernel, W: World> Reconciler<K, W> {
+    /// Finds out what holds for every function.
+    pub(super) fn verify(&mut self, turn: &Turn) -> BTreeMap<Function, Verified> {
+        if let Err(error) = self.kernel.permit(Permission::Probe) {
+            tracing::debug!("probes are counted as refusals: {error}");
+        }
+        let verified = turn
+            .decision
+            .rulings
+            .iter()
+            .map(|(function, ruling)| (*function, self.verify_one(*function, ruling, turn)))
+            .collect();
+        self.kernel.revoke_permit();
+        verified
+    }
+
+    fn verify_one(&mut self, function: Function, ruling: &Ruling, turn: &Turn) -> Verified {
+        let enforcers = enforcers(function, turn);
+        let (achieved, proof) = match ruling.verdict {
+            Verdict::Enabled if enforcers.is_empty() => {
+                (Achieved::Enforced, "nothing of ours refuses it".to_owned())
+            }
+            Verdict::Enabled => (Achieved::Failed, "it is still refused".to_owned()),
+            Verdict::Disabled => self.verify_disabled(function, turn),
+        };
+        let held = ruling.verdict == Verdict::Disabled && achieved != Achieved::Failed;
+        let outcome = FunctionOutcome {
+            function,
+            verdict: ruling.verdict,
+            result: achieved,
+            tier: if held { Tier::KernelOpen } else { Tier::None },
+            enforcers,
+            proof,
+            reason: reason(&ruling.source),
+            version: self.version(),
+        };
+        let is_short_of_goal = achieved == Achieved::Failed && is_enforceable(function);
+        Verified {
+            outcome,
+            ruling: ruling.clone(),
+            is_short_of_goal,
+        }
+    }
+
+    fn verify_disabled(&mut self, function: Function, turn: &Turn) -> (Achieved, String) {
+        if !is_enforceable(function) {
+            let text = "this version of the agent has no enforcer for it";
+            return (Achieved::Failed, text.to_owned());
+        }
+        let attempts = self.attempt(function, turn);
+        if !attempts.passed.is_empty() {
+            return (Achieved::Failed, attempts.passed.join(", "));
+        }
+        if turn.held != turn.goal {
+            return (
+                Achieved::Failed,
+                "the kernel does not hold what it should".to_owned(),
+            );
+        }
+        let proof = if attempts.refused.is_empty() {
+            "attached; there is no device to try".to_owned()
+        } else {
+            attempts.refused.join(", ")
+        };
+        if function == Function::Nfc {
+            return (
+                Achieved::Partly,
+                format!("{proof}; generic netlink `nfc` stays open"),
+            );
+        }
+        (Achieved::Enforced, proof)
+    }
+
+    /// Tries the function as anybody would.
+    fn attempt(&mut self, function: Function, turn: &Turn) -> Attempts {
+        let nodes = turn
+            .found
+            .nodes
+            .iter()
+            .filter(|node| node.function == function);
+        let mut met: Vec<(String, Met)> = nodes
+            .map(|node| {
+                (
+                    format!("open({})", node.path.display()),
+                    self.world.try_open(&node.path),
+                )
+            })
+            .collect();
+        if let Some((call, answer)) = self.world.try_socket(function) {
+            met.push((call.to_owned(), answer));
+        }
+        let mut attempts = Attempts {
+            passed: Vec::new(),
+            refused: Vec::new(),
+        };
+        for (call, answer) in met {
+            match answer {
+                Met::Refused => attempts.refused.push(format!("{call} = EPERM")),
+                Met::Passed => attempts.passed.push(format!("{call} succeeded")),
+                // A node that has gone, or a family that this kernel does not have.
+                Met::Other(error) => attempts.refused.push(format!("{call} = {error:?}")),
+            }
+        }
+        attempts
+    }
+
+    /// Tells the server what is new; `false` when that could not be kept for it.
+    pub(super) fn tell(&mut self, functions: &BTreeMap<Function, Verified>) -> bool {
+        let at = clock::now();
+        let before = self.state.clone();
+        for (function, verified) in functions {
+            let told = self.state.told.get(function);
+            if told.is_some_and(|told| same(&told.outcome, &verified.outcome)) {
+                continue;
+            }
+            let since = match told {
+                Some(told)
+                    if told.outcome.verdict == verified.outcome.verdict
+                        && told.outcome.reason == verified.outcome.reason =>
+                {
+                    told.since
+                }
+                Some(_) | None => at,
+            };
+            // That a function may be used is news only where it was not so.
+            let is_news = told.is_some() || verified.outcome.verdict == Verdict::Disabled;
+            let outcome = verified.outcome.clone();
+            self.state.told.insert(
+                *function,
+                Told {
+                    since,
+                    outcome: outcome.clone(),
+                },
+            );
+            if is_news && self.may_tell() {
+                let event = Event::Function(outcome);
+                let association = self.identity.association;
+                self.state.untold.push(Untold {
+                    association,
+                    at,
+                    event,
+                });
+            }
+        }
+        if self.state != before && !self.save() {
+            return false;
+        }
+        self.deliver()
+    }
+
+    /// Whether a company has a say, or just had.
+    fn may_tell(&self) -> bool {
+        self.state.association.is_some() || !self.state.untold.is_empty()
+    }
+
+    /// Hands what is untold to the queue of outcomes. What was saved but not handed over is handed
+    /// over by the next turn, or the next start.
+    fn deliver(&mut self) -> bool {
+        if self.state.untold.is_empty() {
+            return true;
+        }
+        while let Some(untold) = self.state.untold.first().cloned() {
+            if let Err(error) = self
+                .fixed
+                .queue
+                .append(untold.association, untold.at, untold.event)
+            {
+                let text = crate::run::chain(&error);
+                self.problem(
+                    "not-queued",
+                    format!("an outcome could not be kept: {text}"),
+                );
+                return false;
+            }
+            self.state.untold.remove(0);
+        }
+        self.solved("not-queued");
+        self.outputs.nudge.notify_one();
+        self.end_farewell();
+        self.save()
+    }
+
+    /// Since when, how often refused, and why, in what is published.
+    pub(super) fn publish(&mut self, functions: BTreeMap<Function, Verified>) {
+        let functions: BTreeMap<_, _> = functions
+            .into_iter()
+            .map(|(function, verified)| (function, self.function_status(function, verified)))
+            .collect();
+        self.send(functions);
+    }
+
+    /// Publishes again what may have changed without a turn.
+    pub(crate) fn refresh(&mut self) {
+        let mut functions = self.outputs.status.borrow().functions.clone();
+        for (function, status) in &mut functions {
+            status.denials = self
+                .kernel
+                .refusals(counter(*function, &status.ruling.source));
+        }
+        self.send(functions);
+    }
+
+    fn send(&mut self, functions: BTreeMap<Function, FunctionStatus>) {
+        let mut status = Status {
+            generation: self.generation,
+            settled: self.retry.is_none(),
+            posture: self.posture(&functions),
+            device: self.identity.device.clone(),
+            association_id: self.identity.association,
+            association: self.association_status(),
+            functions,
+            card: self.card.clone(),
+            server: self.server.clone(),
+            problems: self.problems.values().cloned().collect(),
+            timings: self.timings,
+        };
+        if **self.outputs.status.borrow() == status {
+            return;
+        }
+        self.generation = self.generation.saturating_add(1);
+        status.generation = self.generation;
+        self.outputs.status.send_replace(Arc::new(status));
+    }
+
+    fn function_status(&mut self, function: Function, verified: Verified) -> FunctionStatus {
+        let Verified {
+            outcome, ruling, ..
+        } = verified;
+        let since = self
+            .state
+            .told
+            .get(&function)
+            .map_or_else(clock::now, |told| told.since);
+        let denials = match ruling.verdict {
+            Verdict::Disabled => self.kernel.refusals(counter(function, &ruling.source)),
+            Verdict::Enabled => 0,
+        };
+        let zone = jiff::tz::TimeZone::system();
+        let sentence = explain(function, &ruling, self.authority(), &zone);
+        FunctionStatus {
+            ruling,
+            since,
+            achieved: outcome.result,
+            tier: outcome.tier,
+            enforcers: outcome.enforcers,
+            proof: outcome.proof,
+            denials,
+            sentence,
+        }
+    }
+
+    fn posture(&self, functions: &BTreeMap<Function, FunctionStatus>) -> Posture {
+        match self.standing {
+            Standing::Unproven { .. } => Posture::Unproven,
+            Standing::Absent | Standing::Proven(_)
+                if functions
+                    .values()
+                    .any(|status| status.achieved != Achieved::Enforced) =>
+            {
+                Posture::Degraded
+            }
+            Standing::Absent => Posture::Unmanaged,
+            Standing::Proven(_) => Posture::Enforcing,
+        }
+    }
+
+    fn association_status(&self) -> Option<AssociationStatus> {
+        let Standing::Proven(mandate) = &self.standing else {
+            return None;
+        };
+        Some(AssociationStatus {
+            company: mandate.company.clone(),
+            version: mandate.version,
+            group: mandate.group_name.clone(),
+            contact: mandate.group.policy.contact.clone(),
+            since: self.state.association.as_ref()?.since,
+            signer: mandate.signer().to_string(),
+        })
+    }
+
+    fn authority(&self) -> Option<Authority<'_>> {
+        let Standing::Proven(mandate) = &self.standing else {
+            return None;
+        };
+        Some(Authority {
+            company: &mandate.company,
+            version: mandate.version,
+            contact: mandate.group.policy.contact.as_deref(),
+        })
+    }
+
+    fn version(&self) -> u64 {
+        match &self.standing {
+            Standing::Proven(mandate) => mandate.version,
+            Standing::Absent | Standing::Unproven { .. } => 0,
+        }
+    }
+
+    /// The reason for which a function is refused now.
+    pub(super) fn reason_of(&self, function: Function) -> String {
+        let ruling = self
+            .last
+            .as_ref()
+            .and_then(|last| last.decision.rulings.get(&function));
+        ruling.map_or_else(String::new, |ruling| reason(&ruling.source))
+    }
+}
+
+/// What holds a function, as the kernel shows it.
+fn enforcers(function: Function, turn: &Turn) -> Vec<String> {
+    let table = &turn.held.table;
+    let closed_major = table
+        .majors
+        .values()
+        .any(|closed| closed.function == function);
+    let closed_family = families(function)
+        .iter()
+        .any(|family| table.families.contains_key(family));
+    turn.held
+        .hooks
+        .iter()
+        .filter(|hook| match hook {
+            Hook::DeviceOpen | Hook::FileOpen => closed_major,
+            Hook::SocketCreate => closed_family,
+        })
+        .map(|hook| enforcer(*hook).to_owned())
+        .collect()
+}
+
+/// Whether this version of the agent can hold a function at all.
+const fn is_enforceable(function: Function) -> bool {
+    match function {
+        Function::Camera | Function::Bluetooth | Function::Infrared | Function::Nfc => true,
+        Function::Microphone | Function::Usb | Function::UsbGadget => false,
+    }
+}
+
+/// The reason, as outcomes and signals carry it.
+fn reason(source: &Source) -> String {
+    match source {
+        Source::Unmanaged => "unmanaged".to_owned(),
+        Source::Unproven { .. } => "unproven".to_owned(),
+        Source::Baseline => "baseline".to_owned(),
+        Source::Rule { id, .. } => format!("rule:{id}"),
+    }
+}
+
+/// Whether two outcomes say the same. What a probe met word for word is no news.
+fn same(told: &FunctionOutcome, now: &FunctionOutcome) -> bool {
+    let without_proof = |outcome: &FunctionOutcome| FunctionOutcome {
+        proof: String::new(),
+        ..outcome.clone()
+    };
+    without_proof(told) == without_proof(now)
+}

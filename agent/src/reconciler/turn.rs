@@ -1,0 +1,133 @@
+//! One turn of the loop.
+
+use std::time::Instant;
+
+use cardwarden_policy::{Context, Function, Plan, Verdict, decide, goal, plan};
+
+use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
+use crate::clock;
+use crate::enforce::{Error, Kernel};
+use crate::run::chain;
+
+impl<K: Kernel, W: World> Reconciler<K, W> {
+    /// Looks at everything, and brings into force what follows.
+    pub(crate) fn turn(&mut self) {
+        let started = Instant::now();
+        let found = self.world.scan(&mut self.kernel);
+        let scanned = Instant::now();
+        let decision = decide(
+            &self.standing,
+            &Context {
+                now: Some(clock::now()),
+            },
+        );
+        let decided = Instant::now();
+        let goal = goal(&decision, &found.inventory, self.fixed.settings.second_lock);
+        let turn = match self.enforce(&goal) {
+            Ok(held) => {
+                self.solved("not-enforced");
+                Turn {
+                    decision,
+                    held,
+                    goal,
+                    found,
+                }
+            }
+            Err(error) => {
+                self.problem(
+                    "not-enforced",
+                    format!(
+                        "not everything could be brought into force: {}",
+                        chain(&error)
+                    ),
+                );
+                let held = self.kernel.observe().unwrap_or_default();
+                Turn {
+                    decision,
+                    held,
+                    goal,
+                    found,
+                }
+            }
+        };
+        let applied = Instant::now();
+        self.announce(&turn);
+        let functions = self.verify(&turn);
+        let probed = Instant::now();
+        let holds = functions
+            .values()
+            .all(|function| !function.is_short_of_goal);
+        self.last = Some(turn);
+        let told = self.tell(&functions);
+        self.schedule(holds && told);
+        if let Some((event, mut timings)) = self.inserted.take() {
+            timings.apply = micros(started, scanned).saturating_add(micros(decided, applied));
+            timings.decide = micros(scanned, decided);
+            timings.probe = micros(applied, probed);
+            timings.total = micros(event, probed);
+            self.timings = Some(timings);
+        }
+        self.publish(functions);
+    }
+
+    /// Takes the steps from what the kernel holds to what it is to hold.
+    fn enforce(
+        &mut self,
+        goal: &cardwarden_policy::KernelState,
+    ) -> Result<cardwarden_policy::KernelState, Error> {
+        let observed = self.kernel.observe()?;
+        let Plan {
+            tightening,
+            loosening,
+        } = plan(&observed, goal);
+        if tightening.is_empty() && loosening.is_empty() {
+            self.kernel.retire()?;
+            return Ok(observed);
+        }
+        // The first step that fails ends the turn: nothing is loosened after a tightening that
+        // failed.
+        for step in tightening.iter().chain(&loosening) {
+            tracing::debug!(?step, "applying");
+            self.kernel.apply(step)?;
+        }
+        let held = self.kernel.observe()?;
+        if held == *goal {
+            self.kernel.retire()?;
+        }
+        Ok(held)
+    }
+
+    /// Tells udev's rules of functions that were switched since the last turn.
+    fn announce(&mut self, turn: &Turn) {
+        for function in Function::ALL {
+            let verdict = |turn: &Turn| {
+                turn.decision
+                    .rulings
+                    .get(&function)
+                    .map(|ruling| ruling.verdict)
+            };
+            let before = self.last.as_ref().and_then(verdict);
+            let after = verdict(turn);
+            if before != after {
+                let enabled = after == Some(Verdict::Enabled);
+                self.world.announce(&turn.found, function, enabled);
+            }
+        }
+    }
+
+    /// Failures are tried again, ever more rarely; nothing else makes the loop wake by itself.
+    fn schedule(&mut self, holds: bool) {
+        self.retry = if holds {
+            None
+        } else {
+            let next = self
+                .retry
+                .map_or(FIRST_RETRY, |last| last.saturating_mul(2));
+            Some(next.min(LONGEST_RETRY))
+        };
+    }
+}
+
+fn micros(from: Instant, to: Instant) -> u64 {
+    u64::try_from(to.saturating_duration_since(from).as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,313 @@
+//! Builds the channels and tasks, runs the loop, and stops.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cardwarden_policy::Function;
+use cardwarden_policy::trust::Anchor;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::time::Instant;
+
+use crate::card::{self, CardEvent, Expectation};
+use crate::clock::Alarm;
+use crate::denial::Denial;
+use crate::devices::monitor::Monitor;
+use crate::devices::{self, Devices, Found};
+use crate::dm::{self, Queue};
+use crate::enforce::bpf::Programs;
+use crate::enforce::bpf::refusals::Refusals;
+use crate::enforce::probe::{self, Met};
+use crate::enforce::{self, Kernel};
+use crate::identity::Identity;
+use crate::reconciler::{Fixed, Outputs, Reconciler, World};
+use crate::request::{Refused, Request};
+use crate::settings::Settings;
+use crate::status::{ServerStatus, Status};
+use crate::store::{State, Store};
+use crate::{bus, identity};
+
+/// After passing refusals on, this long passes before the next: a program that tries in a loop
+/// costs a bounded amount of work. The kernel's counters miss nothing meanwhile.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(200);
+/// Requests, card events and refusals that may wait.
+const QUEUE: usize = 64;
+
+/// Why the agent cannot run at all. Everything smaller is a problem that it reports.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The folders of the state or of the runtime marks cannot be made.
+    #[error("cannot use the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The kernel refuses what every part of the agent needs.
+    #[error("cannot {what}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The kernel programs cannot be loaded.
+    #[error("the kernel programs are not to be had")]
+    Kernel(#[source] enforce::Error),
+    /// The outcomes cannot be kept.
+    #[error("the queue of outcomes cannot be opened")]
+    Queue(#[source] dm::QueueError),
+    /// There is no identity to be had.
+    #[error("this device has no identity")]
+    Identity(#[source] identity::Error),
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Runs until it is asked to stop. What is in force stays in force.
+pub(crate) fn run(config: &Path) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .thread_keep_alive(Duration::from_secs(1))
+        .build()
+        .map_err(system("start the runtime"))?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, serve(config))
+}
+
+/// The real devices of this machine.
+struct Machine {
+    devices: Devices,
+    runtime: PathBuf,
+}
+
+impl World for Machine {
+    fn scan(&mut self, kernel: &mut dyn Kernel) -> Found {
+        self.devices.scan(kernel)
+    }
+
+    fn try_open(&mut self, node: &Path) -> Met {
+        probe::open(node)
+    }
+
+    fn try_socket(&mut self, function: Function) -> Option<(&'static str, Met)> {
+        probe::family(function)
+    }
+
+    fn announce(&mut self, found: &Found, function: Function, enabled: bool) {
+        if let Err(error) = devices::mark_open(&self.runtime, function, enabled) {
+            tracing::warn!(
+                "cannot mark {function} in {}: {error}",
+                self.runtime.display()
+            );
+        }
+        devices::announce(&found.nodes, function);
+    }
+}
+
+/// What the loop listens to.
+struct Inputs {
+    cards: mpsc::Receiver<CardEvent>,
+    requests: mpsc::Receiver<Request>,
+    server: watch::Receiver<ServerStatus>,
+    monitor: Monitor,
+    alarm: Alarm,
+    refusals: Refusals,
+}
+
+async fn serve(config: &Path) -> Result<(), Error> {
+    let (settings, complaint) = match Settings::read(config) {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(chain(&error))),
+    };
+    for folder in [&settings.state, &settings.runtime] {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Folder {
+            path: folder.clone(),
+            source,
+        })?;
+    }
+    let programs = Programs::open().map_err(Error::Kernel)?;
+    let refusals = programs
+        .events()
+        .map_err(Error::Kernel)
+        .and_then(|events| Refusals::new(events).map_err(system("listen to refusals")))?;
+    let (mut reconciler, inputs) = assemble(settings, programs, refusals)?;
+    if let Some(complaint) = complaint {
+        reconciler.problem("settings", format!("{complaint}. The defaults hold"));
+    }
+    reconciler.turn();
+    notify_ready();
+    tracing::info!("in force");
+    run_loop(reconciler, inputs).await
+}
+
+type Owner = Reconciler<Programs, Machine>;
+
+/// Starts every task and thread, and the owner that they serve.
+fn assemble(
+    settings: Settings,
+    programs: Programs,
+    refusals: Refusals,
+) -> Result<(Owner, Inputs), Error> {
+    let identity = Identity::load_or_make(&settings.state).map_err(Error::Identity)?;
+    let queue = Queue::open(&settings.state)
+        .map(Arc::new)
+        .map_err(Error::Queue)?;
+    let (mut anchors, problems) = settings.anchors();
+    let kept: State = Store::new(&settings.state).load().state;
+    if let Some(association) = &kept.association
+        && let Ok(anchor) = Anchor::from_der(&association.anchor.0)
+    {
+        anchors.insert(anchor);
+    }
+    let anchors = Arc::new(anchors);
+    let (expectation, expected) = watch::channel(Expectation {
+        device: identity.device.clone(),
+        association: identity.association,
+        device_key: identity.spki.clone(),
+        kind: settings.kind(),
+        anchors: Arc::clone(&anchors),
+    });
+    let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
+    let (link, linked) = watch::channel(None);
+    let (server, server_status) = watch::channel(ServerStatus::default());
+    let (denials, _) = broadcast::channel::<Denial>(QUEUE);
+    let (request, requests) = mpsc::channel(QUEUE);
+    let (event, cards) = mpsc::channel(QUEUE);
+    let nudge = Arc::new(Notify::new());
+
+    let folder = settings.state.clone();
+    let machine = Machine {
+        devices: Devices::default(),
+        runtime: settings.runtime.clone(),
+    };
+    let fixed = Fixed {
+        settings,
+        folder: folder.clone(),
+        anchors,
+        queue: Arc::clone(&queue),
+    };
+    let outputs = Outputs {
+        status,
+        link,
+        expectation,
+        nudge: Arc::clone(&nudge),
+        denials: denials.clone(),
+    };
+    let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity);
+    for problem in problems {
+        owner.problem(
+            "trust",
+            format!("a file of trusted keys is not used: {problem}"),
+        );
+    }
+    let reader = card::spawn(expected, event).map_err(system("start the card thread"))?;
+    tokio::task::spawn_local(dm::run(folder, queue, linked, nudge, server));
+    tokio::task::spawn_local(async move {
+        // The handle lives as long as the bus is served, which is as long as the agent runs.
+        let _reader = reader;
+        bus::run(published, request, denials).await;
+    });
+    let inputs = Inputs {
+        cards,
+        requests,
+        server: server_status,
+        monitor: Monitor::new().map_err(system("listen to udev"))?,
+        alarm: Alarm::new().map_err(system("make a timer"))?,
+        refusals,
+    };
+    Ok((owner, inputs))
+}
+
+/// The loop. Each arm is safe to cancel: channels keep what was not received, the alarm and the
+/// monitor what was not read, the ring buffer what was not taken.
+async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(system("listen to signals"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(system("listen to signals"))?;
+    let mut pause: Option<Instant> = None;
+    loop {
+        inputs
+            .alarm
+            .set(owner.until())
+            .map_err(system("set the timer"))?;
+        let retry = owner.retry().map(|wait| Instant::now() + wait);
+        tokio::select! {
+            Some(event) = inputs.cards.recv() => {
+                owner.on_card(event);
+                owner.turn();
+            }
+            Some(request) = inputs.requests.recv() => answer(&mut owner, request),
+            changed = inputs.monitor.changed() => {
+                changed.map_err(system("listen to udev"))?;
+                owner.turn();
+            }
+            rung = inputs.alarm.ring() => {
+                rung.map_err(system("read the timer"))?;
+                owner.turn();
+            }
+            batch = inputs.refusals.next(), if pause.is_none() => {
+                owner.on_refusals(batch.map_err(system("listen to refusals"))?);
+                owner.refresh();
+                pause = Some(Instant::now() + REFUSAL_PAUSE);
+            }
+            Ok(()) = inputs.server.changed() => {
+                let server = inputs.server.borrow_and_update().clone();
+                owner.on_server(server);
+                owner.refresh();
+            }
+            () = at(pause), if pause.is_some() => pause = None,
+            () = at(retry), if retry.is_some() => owner.turn(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("stopping; what is in force stays in force");
+    Ok(())
+}
+
+fn answer(owner: &mut Owner, request: Request) {
+    let (result, reply): (Result<(), Refused>, _) = match request {
+        Request::Release { statement, reply } => (owner.release(&statement), reply),
+        Request::Sync { reply } => {
+            owner.exchange();
+            (Ok(()), reply)
+        }
+    };
+    owner.turn();
+    if reply.send(result).is_err() {
+        tracing::debug!("who asked has gone");
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells the service manager that what a policy disables is disabled.
+fn notify_ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!("cannot tell the service manager: {error}");
+    }
+}
+
+fn system(what: &'static str) -> impl Fn(std::io::Error) -> Error {
+    move |source| Error::System { what, source }
+}

@@ -1,0 +1,142 @@
+//! The settings: a file that an administrator may write, and defaults where there is none.
+
+use std::path::{Path, PathBuf};
+
+use cardwarden_policy::Anchors;
+use cardwarden_policy::trust::Anchor;
+use serde::Deserialize;
+
+/// What the agent goes by.
+#[derive(Clone, Debug, Eq, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Settings {
+    /// Where what must last is kept.
+    pub(crate) state: PathBuf,
+    /// What udev rules look at.
+    pub(crate) runtime: PathBuf,
+    /// The folder of trusted company keys, `*.pem`.
+    pub(crate) trust: PathBuf,
+    /// The kind of device, which selects the group on the card; from the firmware when not given.
+    pub(crate) kind: Option<String>,
+    /// Whether LSM `file_open` is attached beside the cgroup program.
+    pub(crate) second_lock: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            state: "/var/lib/cardwarden".into(),
+            runtime: "/run/cardwarden".into(),
+            trust: "/etc/cardwarden/trust.d".into(),
+            kind: None,
+            second_lock: false,
+        }
+    }
+}
+
+/// Why the settings cannot be used. The agent then goes by its defaults and says so: it never
+/// stays away because of a typing error.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The file is there and cannot be read.
+    #[error("cannot read the settings {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no settings.
+    #[error("the settings {} make no sense", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what is wrong.
+        #[source]
+        source: toml::de::Error,
+    },
+}
+
+impl Settings {
+    /// Reads the file, where there is one.
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(|source| Error::Malformed {
+                path: path.to_owned(),
+                source,
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(Error::Unreadable {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// The kind of this device, in hostnamed's words for a chassis.
+    pub(crate) fn kind(&self) -> String {
+        self.kind.clone().unwrap_or_else(|| chassis().to_owned())
+    }
+
+    /// The trusted keys, and the files that hold none, with why.
+    pub(crate) fn anchors(&self) -> (Anchors, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut anchors = Anchors::default();
+        let files = match std::fs::read_dir(&self.trust) {
+            Ok(files) => files,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return (anchors, problems);
+            }
+            Err(error) => {
+                problems.push(format!("cannot read {}: {error}", self.trust.display()));
+                return (anchors, problems);
+            }
+        };
+        for path in files.filter_map(Result::ok).map(|entry| entry.path()) {
+            if path.extension().is_none_or(|extension| extension != "pem") {
+                continue;
+            }
+            let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+            match read.and_then(|pem| Anchor::from_pem(&pem).map_err(|error| error.to_string())) {
+                Ok(anchor) => anchors.insert(anchor),
+                Err(problem) => problems.push(format!("{}: {problem}", path.display())),
+            }
+        }
+        (anchors, problems)
+    }
+}
+
+/// The kind of device by its firmware: DMI chassis type (SMBIOS 3.6, 7.4.1), or a handset where
+/// there is only a device tree.
+fn chassis() -> &'static str {
+    let Ok(kind) = std::fs::read_to_string("/sys/class/dmi/id/chassis_type") else {
+        let tree = Path::new("/sys/firmware/devicetree/base");
+        return if tree.is_dir() { "handset" } else { "unknown" };
+    };
+    match kind.trim() {
+        "8" | "9" | "10" | "14" => "laptop",
+        "31" | "32" => "convertible",
+        "30" => "tablet",
+        "11" => "handset",
+        "3" | "4" | "5" | "6" | "7" | "13" | "15" | "16" | "35" | "36" => "desktop",
+        "17" | "23" | "25" | "28" | "29" => "server",
+        "1" | "2" => "vm",
+        _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_means_the_defaults_and_a_misspelt_key_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        assert_eq!(Settings::read(&path).unwrap(), Settings::default());
+        std::fs::write(&path, "second-lok = true\n").unwrap();
+        let error = Settings::read(&path).unwrap_err();
+        assert!(crate::run::chain(&error).contains("second-lok"));
+    }
+}
