@@ -155,10 +155,22 @@ impl PrivateApt {
         place::write_whole(&dir.join("sources.list"), lines(&sources))?;
         place::write_whole(&dir.join("status"), "")?;
         let apt = Self { dir };
+        if apt.has_fresh_lists() {
+            return Ok(apt);
+        }
         apt.run("apt-get").args(["update", "-q"]).quietly().with_context(|| {
             format!("fetch the package lists of {suite} (wanted for its kernel)")
         })?;
         Ok(apt)
+    }
+
+    /// Whether the lists were fetched within the last day.
+    fn has_fresh_lists(&self) -> bool {
+        let day = std::time::Duration::from_hours(24);
+        let entries = std::fs::read_dir(self.dir.join("lists")).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).any(|file| {
+            file.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age < day))
+        })
     }
 
     fn run(&self, program: &str) -> Run {

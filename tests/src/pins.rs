@@ -133,6 +133,7 @@ pub const MODULES: &[&str] = &[
     // Bluetooth; the crypto modules are what btvirt and bluetoothd ask for through AF_ALG
     "bluetooth", "btusb", "hci_vhci", "hci_uart", "rfcomm", "bnep", "hidp", "af_alg", "algif_hash",
     "algif_skcipher", "algif_aead", "cmac", "ecb", "ccm", "ctr", "ecdh_generic", "aes_generic", "crc16",
+    "drbg", "jitterentropy_rng", "hmac", "sha256_generic", "sha512_generic", "cryptd", "cbc", "gcm",
     "rfkill", "uhid", "uinput",
     // USB, both sides
     "xhci_hcd", "xhci_pci", "ehci_hcd", "uhci_hcd", "usbcore", "usbhid", "hid_generic", "usb_storage", "uas",

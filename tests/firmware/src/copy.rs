@@ -19,7 +19,7 @@ const CONTENT: u32 = 0x53;
 const TIME: Duration = Duration::from_mins(1);
 
 /// Copies the data objects of one card to another, which gets a key of its own.
-pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<serde_json::Value> {
+pub fn copy(from: &Path, to: &Path) -> anyhow::Result<serde_json::Value> {
     let objects = power(from, |card| read(card))??;
     power(to, |card| write(card, &objects))??;
     let names: Vec<String> = objects

@@ -6,7 +6,7 @@ use crate::firmware::Card;
 
 /// What is wrong with a card.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// It is pulled out instead of answering the command after so many.
     DropAfter(u32),
     /// After SELECT, it always has more to say.
@@ -32,7 +32,7 @@ impl FromStr for Fault {
 }
 
 /// Stands between the reader and the card, and does the fault.
-pub(crate) struct Faulty {
+pub struct Faulty {
     fault: Option<Fault>,
     commands: u32,
     /// State of the generator of garbage: the same at every run.
@@ -40,7 +40,8 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    pub(crate) fn new(fault: Option<Fault>) -> Self {
+    /// With what is wrong with the card, if anything.
+    pub fn new(fault: Option<Fault>) -> Self {
         Self {
             fault,
             commands: 0,
@@ -49,7 +50,7 @@ impl Faulty {
     }
 
     /// The answer that reaches the reader; `None` when the card is gone.
-    pub(crate) fn respond(&mut self, card: &mut Card<'_>, command: &[u8]) -> Option<Vec<u8>> {
+    pub fn respond(&mut self, card: &mut Card<'_>, command: &[u8]) -> Option<Vec<u8>> {
         self.commands = self.commands.saturating_add(1);
         let is_select = command.get(1) == Some(&0xA4);
         match self.fault {

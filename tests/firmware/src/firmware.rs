@@ -45,7 +45,7 @@ impl Syscall for Direct<'_> {
 }
 
 /// A card under power.
-pub(crate) struct Card<'a> {
+pub struct Card<'a> {
     firmware: Authenticator<Client<'a>>,
     /// Data of a chained command so far.
     gathered: Vec<u8>,
@@ -55,10 +55,7 @@ pub(crate) struct Card<'a> {
 
 /// Puts the card of this image under power for as long as `session` lasts; a new image is a
 /// card fresh from the factory, with keys that no other has.
-pub(crate) fn power<R>(
-    image: &Path,
-    session: impl FnOnce(&mut Card<'_>) -> R,
-) -> anyhow::Result<R> {
+pub fn power<R>(image: &Path, session: impl FnOnce(&mut Card<'_>) -> R) -> anyhow::Result<R> {
     if let Ok(found) = image.metadata() {
         ensure!(
             found.len() == IMAGE,
@@ -106,7 +103,7 @@ pub(crate) fn power<R>(
 }
 
 /// Random bytes of the system.
-pub(crate) fn fresh_seed() -> anyhow::Result<[u8; 32]> {
+pub fn fresh_seed() -> anyhow::Result<[u8; 32]> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("the system gives no random bytes")?;
     Ok(seed)
@@ -114,7 +111,7 @@ pub(crate) fn fresh_seed() -> anyhow::Result<[u8; 32]> {
 
 impl Card<'_> {
     /// Answers one command APDU.
-    pub(crate) fn respond(&mut self, apdu: &[u8]) -> Vec<u8> {
+    pub fn respond(&mut self, apdu: &[u8]) -> Vec<u8> {
         let Ok(command) = CommandView::try_from(apdu) else {
             return status_only(Status::WrongLength);
         };

@@ -1,5 +1,5 @@
 //! A smart card for the lab: the PIV firmware of a token that people buy, on an image file, behind
-//! the virtual reader. It is a test's card; the firmware's random numbers are not for real keys.
+//! the virtual reader.
 //!
 //! ```text
 //! lab-card company   --private company.pem --public trust.pem
@@ -14,15 +14,9 @@
 
 #![forbid(unsafe_code)]
 
-mod copy;
-mod dispatch;
-mod fault;
-mod firmware;
-mod provision;
-mod vpcd;
-
 use std::path::PathBuf;
 
+use cardwarden_lab_card::{copy, fault, provision, vpcd};
 use clap::{Parser, Subcommand};
 
 /// A smart card for the lab

@@ -16,7 +16,7 @@ use crate::firmware::{fresh_seed, power};
 
 /// Options of `lab-card provision`.
 #[derive(Args, Debug)]
-pub(crate) struct Provision {
+pub struct Provision {
     /// The card; made when it is not there
     #[arg(long, value_name = "FILE")]
     image: PathBuf,
@@ -57,7 +57,7 @@ pub(crate) struct Provision {
 
 /// What an adversary, or an accident, does to a card's content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Tamper {
+pub enum Tamper {
     /// The signature is empty
     Unsigned,
     /// One bit of the signature differs
@@ -71,7 +71,7 @@ pub(crate) enum Tamper {
 }
 
 /// Writes a card.
-pub(crate) fn provision(options: &Provision) -> anyhow::Result<serde_json::Value> {
+pub fn provision(options: &Provision) -> anyhow::Result<serde_json::Value> {
     let key = SigningKey::from_pem(&text(&options.key)?)
         .with_context(|| options.key.display().to_string())?;
     let content = Issue {
@@ -109,7 +109,7 @@ pub(crate) fn provision(options: &Provision) -> anyhow::Result<serde_json::Value
 }
 
 /// Makes a company's key.
-pub(crate) fn company(private: &Path, public: &Path) -> anyhow::Result<serde_json::Value> {
+pub fn company(private: &Path, public: &Path) -> anyhow::Result<serde_json::Value> {
     let key = SigningKey::p256_from_seed(&fresh_seed()?)?;
     std::fs::write(private, key.to_pem()?).with_context(|| private.display().to_string())?;
     std::fs::write(public, key.to_public_pem()?).with_context(|| public.display().to_string())?;

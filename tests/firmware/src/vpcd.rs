@@ -24,7 +24,7 @@ const GET_ATR: u8 = 4;
 
 /// Inserts the card of this image, and keeps it in the reader until the reader goes away or the
 /// fault says otherwise.
-pub(crate) fn run(image: &Path, port: u16, fault: Option<Fault>) -> anyhow::Result<()> {
+pub fn run(image: &Path, port: u16, fault: Option<Fault>) -> anyhow::Result<()> {
     let mut reader = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("there is no virtual reader on port {port}"))?;
     let mut fault = Faulty::new(fault);

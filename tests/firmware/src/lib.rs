@@ -1,0 +1,14 @@
+//! A smart card for the lab: the PIV firmware of a token that people buy, on an image file, with
+//! or without a virtual reader. It is a test's card: nobody keeps its keys safe.
+//!
+//! [`firmware`] is the card, [`vpcd`] its way into the reader, [`provision`] and [`copy`] are
+//! what people do to it, and [`fault`] is what goes wrong.
+
+#![forbid(unsafe_code)]
+
+pub mod copy;
+mod dispatch;
+pub mod fault;
+pub mod firmware;
+pub mod provision;
+pub mod vpcd;

@@ -1,0 +1,138 @@
+//! The card crate with a real pcscd, and other programs' view of what it does.
+
+use std::process::Command;
+use std::time::Instant;
+
+use cardwarden_card::{
+    ManagementKey, READING_TIME, Readers, WRITING_TIME, issue, open, read_selected,
+};
+use cardwarden_policy::Anchors;
+use pcsc::State;
+
+use crate::lab;
+
+#[test]
+fn what_is_written_over_pcscd_reads_back_and_piv_tool_sees_the_same() {
+    lab::isolated(|folder| {
+        let _pcscd = lab::pcscd();
+        let _card = lab::insert(&folder.join("image"), None);
+        lab::wait_for(State::PRESENT, true);
+        let readers = Readers::open().unwrap();
+        let key = lab::company();
+        let mut connection = readers.connect(None).unwrap();
+        let mut profile = open(connection.transaction().unwrap(), WRITING_TIME).unwrap();
+        let began = Instant::now();
+        let receipt = issue(
+            profile.as_mut(),
+            &ManagementKey::factory(),
+            &lab::content(1, 2),
+            |manifest| key.sign(manifest),
+        )
+        .unwrap();
+        println!(
+            "issued in {} APDUs, {:?}",
+            receipt.exchanges,
+            began.elapsed()
+        );
+        drop(profile);
+        let anchors = Anchors::from_iter([key.anchor().unwrap()]);
+        let began = Instant::now();
+        let mut profile = open(connection.transaction().unwrap(), READING_TIME).unwrap();
+        let selected = read_selected(profile.as_mut(), &anchors, "laptop").unwrap();
+        println!(
+            "read in {} APDUs, {:?}",
+            profile.exchanges(),
+            began.elapsed()
+        );
+        assert_eq!(*selected.verified, receipt.manifest);
+        drop(profile);
+        drop(connection);
+        assert!(piv_tool_reads_manifest().ends_with(&selected.manifest));
+    });
+}
+
+/// What OpenSC's tool reads from the manifest's object.
+fn piv_tool_reads_manifest() -> Vec<u8> {
+    let output = Command::new("piv-tool")
+        .args(["--reader", lab::READER])
+        .args([
+            "--send-apdu",
+            "00:A4:04:00:0B:A0:00:00:03:08:00:00:10:00:01:00:00",
+        ])
+        .args(["--send-apdu", "00:CB:3F:FF:05:5C:03:5F:C1:20:00"])
+        .output()
+        .expect("piv-tool (opensc) is needed");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (_before, answer) = text.rsplit_once("Received").unwrap();
+    // Each line holds up to 16 bytes in hexadecimal, then the same as characters.
+    answer
+        .lines()
+        .skip(1)
+        .flat_map(|line| line.get(..line.len().min(48)).unwrap().split(' '))
+        .map_while(|digits| u8::from_str_radix(digits, 16).ok())
+        .collect()
+}
+
+#[test]
+fn dropping_a_connection_leaves_other_programs_sessions_alone() {
+    lab::isolated(|folder| {
+        let _pcscd = lab::pcscd();
+        let _card = lab::insert(&folder.join("image"), None);
+        lab::wait_for(State::PRESENT, true);
+        let readers = Readers::open().unwrap();
+        let mut theirs = readers.connect(Some(lab::READER)).unwrap();
+        let mut ours = readers.connect(Some(lab::READER)).unwrap();
+        assert_eq!(theirs.reader(), lab::READER);
+        drop(open(ours.transaction().unwrap(), READING_TIME).unwrap());
+        drop(ours);
+        let mut profile = open(theirs.transaction().unwrap(), READING_TIME).unwrap();
+        assert_eq!(profile.read_manifest().unwrap_err().code(), "not-ours");
+    });
+}
+
+#[test]
+fn readers_are_listed_with_what_is_in_them() {
+    lab::isolated(|folder| {
+        assert_eq!(Readers::open().map(drop).unwrap_err().code(), "no-service");
+        let _pcscd = lab::pcscd();
+        let readers = Readers::open().unwrap();
+        let names = |readers: &Readers| -> Vec<_> {
+            let slots = readers.list().unwrap();
+            slots
+                .into_iter()
+                .map(|slot| (slot.name, slot.presence.name()))
+                .collect()
+        };
+        assert!(names(&readers).contains(&(lab::READER.to_owned(), "empty")));
+        assert_eq!(
+            readers.connect(None).map(drop).unwrap_err().code(),
+            "no-card"
+        );
+        assert_eq!(
+            readers.connect(Some("none")).map(drop).unwrap_err().code(),
+            "no-reader"
+        );
+        let _card = lab::insert(&folder.join("image"), None);
+        lab::wait_for(State::PRESENT, true);
+        assert!(names(&readers).contains(&(lab::READER.to_owned(), "card")));
+    });
+}
+
+#[test]
+fn a_card_that_misbehaves_is_told_by_a_word() {
+    lab::isolated(|folder| {
+        let _pcscd = lab::pcscd();
+        for (fault, code) in [("drop-after:1", "removed"), ("endless-61xx", "card-fault")] {
+            let card = lab::insert(&folder.join("image"), Some(fault));
+            lab::wait_for(State::PRESENT, true);
+            let readers = Readers::open().unwrap();
+            let mut connection = readers.connect(None).unwrap();
+            let mut profile = open(connection.transaction().unwrap(), READING_TIME).unwrap();
+            assert_eq!(profile.read_manifest().unwrap_err().code(), code, "{fault}");
+            drop(profile);
+            drop(connection);
+            drop(card);
+            lab::wait_for(State::EMPTY, true);
+        }
+    });
+}

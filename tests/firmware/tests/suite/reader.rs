@@ -1,0 +1,250 @@
+//! The agent's reader thread with a real pcscd.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cardwarden_policy::{Anchors, SigningKey};
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use crate::card::{CardEvent, CardReading, Expectation, Reader, spawn};
+use crate::lab::{self, READER};
+
+/// The thread, and what it says.
+struct Thread {
+    reader: Reader,
+    events: mpsc::Receiver<CardEvent>,
+    expectation: watch::Sender<Expectation>,
+}
+
+impl Thread {
+    fn start(trusted: &SigningKey) -> Self {
+        let expectation = Expectation {
+            device: "urn:uuid:1".to_owned(),
+            association: Uuid::nil(),
+            device_key: vec![1, 2, 3],
+            kind: "laptop".to_owned(),
+            anchors: anchors(trusted),
+        };
+        let (expectation, receiver) = watch::channel(expectation);
+        let (sender, events) = mpsc::channel(16);
+        Self {
+            reader: spawn(receiver, sender).unwrap(),
+            events,
+            expectation,
+        }
+    }
+
+    /// The next event, whatever it is; the test's own end bounds the wait.
+    fn next(&mut self) -> CardEvent {
+        self.events.blocking_recv().expect("the thread ended")
+    }
+
+    /// The next event that is not about the list of readers.
+    fn next_news(&mut self) -> CardEvent {
+        loop {
+            let event = self.next();
+            if !matches!(event, CardEvent::Readers(_)) {
+                return event;
+            }
+        }
+    }
+
+    fn reading(&mut self) -> CardReading {
+        match self.next_news() {
+            CardEvent::Reading(reading) => *reading,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn fault(&mut self) -> &'static str {
+        match self.next_news() {
+            CardEvent::Fault {
+                reader,
+                code,
+                problem,
+            } => {
+                assert_eq!(reader, READER);
+                assert!(
+                    problem.contains(READER) && problem.contains(": "),
+                    "{problem}"
+                );
+                println!("{code}: {problem}");
+                code
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn service(&mut self, expected: bool) {
+        match self.next_news() {
+            CardEvent::Service(is_there) => assert_eq!(is_there, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn removed(&mut self) {
+        match self.next_news() {
+            CardEvent::Removed { reader } => assert_eq!(reader, READER),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn anchors(trusted: &SigningKey) -> Arc<Anchors> {
+    Arc::new(Anchors::from_iter([trusted.anchor().unwrap()]))
+}
+
+/// A card that the lab's company issued.
+fn issued(folder: &Path) -> std::path::PathBuf {
+    let image = folder.join("image");
+    let key = lab::file(folder, "company.pem", &lab::company().to_pem().unwrap());
+    let policy = lab::file(folder, "policy.toml", "[baseline]\ncamera = \"disable\"\n");
+    let paths = [&image, &key, &policy].map(|path| path.to_str().unwrap());
+    lab::lab_card(&[
+        "provision",
+        "--image",
+        paths[0],
+        "--company",
+        "B Company",
+        "--key",
+        paths[1],
+        "--version",
+        "7",
+        "--policy",
+        paths[2],
+    ]);
+    image
+}
+
+#[test]
+fn an_inserted_card_is_read_once_and_its_removal_is_told() {
+    lab::isolated(|folder| {
+        let image = issued(folder);
+        let _pcscd = lab::pcscd();
+        let mut thread = Thread::start(&lab::company());
+        thread.service(true);
+        let card = lab::insert(&image, None);
+        let reading = thread.reading();
+        assert_eq!(reading.reader, READER);
+        assert_eq!((reading.verified.version, reading.mandate.version), (7, 7));
+        assert!(!reading.present_at_start);
+        assert!(
+            reading
+                .verified
+                .group(&reading.verified.groups[0], &reading.group)
+                .is_ok()
+        );
+        let manifest = anchors(&lab::company()).verify(&reading.manifest).unwrap();
+        assert!(
+            reading
+                .endorsement
+                .verify(&manifest, &reading.signature)
+                .is_ok()
+        );
+        println!(
+            "{} APDUs: read in {:?}, verified in {:?}, {:?} after the event",
+            reading.apdus,
+            reading.read,
+            reading.verify,
+            reading.event_at.elapsed()
+        );
+        drop(card);
+        thread.removed();
+        let _again = lab::insert(&image, None);
+        let again = thread.reading();
+        assert_ne!(again.endorsement.nonce, reading.endorsement.nonce);
+    });
+}
+
+#[test]
+fn a_card_is_met_whether_pcscd_comes_late_goes_or_comes_back() {
+    lab::isolated(|folder| {
+        let image = issued(folder);
+        let mut thread = Thread::start(&lab::company());
+        let pcscd = lab::pcscd();
+        thread.service(true);
+        let card = lab::insert(&image, None);
+        thread.reading();
+        drop(pcscd);
+        drop(card);
+        thread.removed();
+        thread.service(false);
+        let _pcscd = lab::pcscd();
+        thread.service(true);
+        let _card = lab::insert(&image, None);
+        thread.reading();
+    });
+}
+
+#[test]
+fn a_card_that_was_there_before_the_agent_is_marked_so() {
+    lab::isolated(|folder| {
+        let _pcscd = lab::pcscd();
+        let _card = lab::insert(&issued(folder), None);
+        lab::wait_for(pcsc::State::PRESENT, true);
+        let mut thread = Thread::start(&lab::company());
+        thread.service(true);
+        assert!(thread.reading().present_at_start);
+    });
+}
+
+#[test]
+fn what_a_device_expects_counts_from_the_next_insertion() {
+    lab::isolated(|folder| {
+        let image = issued(folder);
+        let _pcscd = lab::pcscd();
+        let stranger = SigningKey::p256_from_seed(&[9; 32]).unwrap();
+        let mut thread = Thread::start(&stranger);
+        thread.service(true);
+        let card = lab::insert(&image, None);
+        assert_eq!(thread.fault(), "unknown-signer");
+        thread
+            .expectation
+            .send_modify(|expected| expected.anchors = anchors(&lab::company()));
+        drop(card);
+        thread.removed();
+        let _card = lab::insert(&image, None);
+        assert_eq!(thread.reading().mandate.company, "B Company");
+    });
+}
+
+#[test]
+fn every_bad_card_is_refused_by_its_own_word() {
+    lab::isolated(|folder| {
+        let image = issued(folder);
+        let copy = folder.join("copy");
+        cardwarden_lab_card::copy::copy(&image, &copy).unwrap();
+        let empty = folder.join("empty");
+        let _pcscd = lab::pcscd();
+        let mut thread = Thread::start(&lab::company());
+        thread.service(true);
+        for (card, fault, code) in [
+            (&empty, None, "not-ours"),
+            (&copy, None, "copied-card"),
+            (&image, Some("drop-after:3"), "removed"),
+            (&image, Some("endless-61xx"), "card-fault"),
+            (&image, Some("garbage"), "card-fault"),
+        ] {
+            let card = lab::insert(card, fault);
+            assert_eq!(thread.fault(), code, "{fault:?}");
+            drop(card);
+            thread.removed();
+        }
+    });
+}
+
+#[test]
+fn the_thread_ends_wherever_it_waits() {
+    lab::isolated(|_folder| {
+        let mut waiting_for_pcscd = Thread::start(&lab::company());
+        waiting_for_pcscd.reader.stop();
+        assert!(waiting_for_pcscd.events.blocking_recv().is_none());
+        let _pcscd = lab::pcscd();
+        let mut waiting_for_cards = Thread::start(&lab::company());
+        waiting_for_cards.service(true);
+        assert!(matches!(waiting_for_cards.next(), CardEvent::Readers(names) if names.len() == 2));
+        waiting_for_cards.reader.stop();
+        assert!(waiting_for_cards.events.blocking_recv().is_none());
+    });
+}
