@@ -1,0 +1,172 @@
+//! Reaching pcscd, and waiting for it where it is not there yet (early boot) or no more.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use pcsc::{Context, Scope};
+
+/// Where pcscd listens (pcsc-lite's `PCSCLITE_CSOCK_NAME`).
+const SOCKET: &str = "/run/pcscd/pcscd.comm";
+/// Pauses between attempts after something happened to the socket: it exists a moment before
+/// anybody listens. After the last, only another happening counts, so that a socket that a dead
+/// daemon left behind wakes nobody.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(20),
+    Duration::from_millis(80),
+    Duration::from_millis(300),
+    Duration::from_millis(1200),
+    Duration::from_secs(5),
+];
+
+/// The wish that the thread ends, which reaches it wherever it waits.
+pub(super) struct Stop {
+    wanted: AtomicBool,
+    /// Wakes the wait for the socket.
+    wake: EventFd,
+    /// Wakes the wait for readers and cards.
+    context: Mutex<Option<Context>>,
+}
+
+impl Stop {
+    pub(super) fn new() -> io::Result<Self> {
+        let wake = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
+        Ok(Self {
+            wanted: AtomicBool::new(false),
+            wake,
+            context: Mutex::new(None),
+        })
+    }
+
+    pub(super) fn stop(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+        if let Err(error) = self.wake.write(1) {
+            tracing::debug!("cannot wake the card reader thread: {error}");
+        }
+        let context = self.context.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Err(error)) = context.as_ref().map(Context::cancel) {
+            tracing::debug!("cannot cancel the wait for cards: {error}");
+        }
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst)
+    }
+
+    fn hold(&self, context: Option<&Context>) {
+        *self.context.lock().unwrap_or_else(PoisonError::into_inner) = context.cloned();
+    }
+
+    /// Forgets a context whose service is gone.
+    pub(super) fn forget(&self) {
+        self.hold(None);
+    }
+}
+
+/// Reaches pcscd, however long it takes; `None` when the thread is to end. `failures` tells how
+/// often the service went away right after it was reached.
+pub(super) fn reach(stop: &Stop, failures: usize) -> io::Result<Option<Context>> {
+    let socket = Path::new(SOCKET);
+    let mut attempts = failures;
+    let mut is_due = failures == 0;
+    loop {
+        // Watched before the attempt, so that nothing happens unseen between the two.
+        let watch = watch_above(socket)?;
+        if stop.is_wanted() {
+            return Ok(None);
+        }
+        if is_due {
+            match Context::establish(Scope::System) {
+                Ok(context) => {
+                    stop.hold(Some(&context));
+                    return Ok(Some(context));
+                }
+                Err(error) => tracing::debug!("pcscd is not there: {error}"),
+            }
+        }
+        is_due = true;
+        let pause = if socket.exists() {
+            PAUSES.get(attempts).copied()
+        } else {
+            None
+        };
+        attempts = attempts.saturating_add(1);
+        if happened(&watch, stop, pause)? {
+            attempts = 0;
+        }
+    }
+}
+
+/// Watches the nearest directory above `path` that exists.
+fn watch_above(path: &Path) -> io::Result<Inotify> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+    // pcscd changes the socket's mode once it listens.
+    let events = AddWatchFlags::IN_CREATE
+        | AddWatchFlags::IN_ATTRIB
+        | AddWatchFlags::IN_MOVED_TO
+        | AddWatchFlags::IN_DELETE_SELF
+        | AddWatchFlags::IN_MOVE_SELF;
+    for directory in path.ancestors().skip(1) {
+        match inotify.add_watch(directory, events) {
+            Ok(_watch) => return Ok(inotify),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Errno::ENOENT.into())
+}
+
+/// Waits until something happens there or the thread is to end; for `pause` at most, where one is
+/// given. Whether something happened.
+fn happened(watch: &Inotify, stop: &Stop, pause: Option<Duration>) -> io::Result<bool> {
+    let mut waits = [
+        PollFd::new(watch.as_fd(), PollFlags::POLLIN),
+        PollFd::new(stop.wake.as_fd(), PollFlags::POLLIN),
+    ];
+    let timeout = match pause {
+        Some(pause) => PollTimeout::try_from(pause).unwrap_or(PollTimeout::MAX),
+        None => PollTimeout::NONE,
+    };
+    match poll(&mut waits, timeout) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::EINTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_in_a_directory_that_is_yet_to_come_is_noticed() {
+        let top = tempfile::tempdir().unwrap();
+        let socket = top.path().join("pcscd").join("pcscd.comm");
+        let stop = Stop::new().unwrap();
+        let instant = Some(Duration::ZERO);
+        let watch = watch_above(&socket).unwrap();
+        assert!(!happened(&watch, &stop, instant).unwrap());
+        std::fs::create_dir(socket.parent().unwrap()).unwrap();
+        assert!(happened(&watch, &stop, None).unwrap());
+        let watch = watch_above(&socket).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(happened(&watch, &stop, None).unwrap());
+    }
+
+    #[test]
+    fn the_wish_to_end_wakes_the_wait() {
+        let top = tempfile::tempdir().unwrap();
+        let stop = Stop::new().unwrap();
+        let watch = watch_above(&top.path().join("socket")).unwrap();
+        stop.stop();
+        assert!(happened(&watch, &stop, None).unwrap());
+        assert!(stop.is_wanted());
+    }
+}

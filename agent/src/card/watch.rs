@@ -1,0 +1,237 @@
+//! The thread's loop: waits for readers and cards, and reads each card once.
+
+use std::ffi::CString;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pcsc::{Context, PNP_NOTIFICATION, ReaderState, State};
+use tokio::sync::{mpsc, watch};
+
+use super::reading::{self, Told};
+use super::service::{self, Stop};
+use super::slot::{Look, Slot};
+use super::{CardEvent, Expectation};
+
+/// A service that goes away sooner is not reached for again at once.
+const STEADY: Duration = Duration::from_secs(2);
+
+/// The thread.
+pub(super) struct Watch {
+    expectation: watch::Receiver<Expectation>,
+    events: mpsc::Sender<CardEvent>,
+    stop: Arc<Stop>,
+}
+
+/// Why waiting ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    /// The thread is to end, or nobody listens any more.
+    #[error("the thread is to end")]
+    Stopped,
+    /// The service went away.
+    #[error("pcscd failed")]
+    Service(#[from] pcsc::Error),
+}
+
+/// Readers as PC/SC wants them, and what is known of each. The first is no reader, but PC/SC's
+/// word for readers that come and go.
+struct Readers {
+    states: Vec<ReaderState>,
+    slots: Vec<Slot>,
+    /// Cards in the readers of the first look were there before.
+    is_first_look: bool,
+}
+
+impl Watch {
+    pub(super) fn new(
+        expectation: watch::Receiver<Expectation>,
+        events: mpsc::Sender<CardEvent>,
+        stop: Arc<Stop>,
+    ) -> Self {
+        Self {
+            expectation,
+            events,
+            stop,
+        }
+    }
+
+    /// Runs until it is told to end.
+    pub(super) fn run(self) {
+        let mut failures = 0_usize;
+        loop {
+            let context = match service::reach(&self.stop, failures) {
+                Ok(Some(context)) => context,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!("cannot wait for pcscd, cards are not seen: {error}");
+                    return;
+                }
+            };
+            let reached = Instant::now();
+            match self.attend(&context) {
+                Ended::Stopped => return,
+                Ended::Service(_) if self.stop.is_wanted() => return,
+                Ended::Service(error) => tracing::info!("pcscd is gone: {error}"),
+            }
+            let lasted = reached.elapsed() >= STEADY;
+            failures = if lasted {
+                0
+            } else {
+                failures.saturating_add(1)
+            };
+            self.stop.forget();
+            if self.tell(CardEvent::Service(false)).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Attends to the readers until pcscd goes away.
+    fn attend(&self, context: &Context) -> Ended {
+        let mut readers = Readers::new();
+        let mut result = self.tell(CardEvent::Service(true));
+        while result.is_ok() {
+            result = self.turn(context, &mut readers);
+        }
+        // A card in a reader that cannot be seen any more has to be taken for gone.
+        for reader in readers.with_cards() {
+            if self.tell(CardEvent::Removed { reader }).is_err() {
+                return Ended::Stopped;
+            }
+        }
+        result.err().unwrap_or(Ended::Stopped)
+    }
+
+    /// Waits for a change, and follows it.
+    fn turn(&self, context: &Context, readers: &mut Readers) -> Result<(), Ended> {
+        self.list(context, readers)?;
+        if self.stop.is_wanted() {
+            return Err(Ended::Stopped);
+        }
+        match context.get_status_change(None, &mut readers.states) {
+            Ok(()) => {}
+            // A reader went between the list and the wait: list again.
+            Err(pcsc::Error::UnknownReader) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let event_at = Instant::now();
+        let present_at_start = std::mem::take(&mut readers.is_first_look);
+        let told = Told {
+            event_at,
+            present_at_start,
+        };
+        let Some((news, states)) = readers.states.split_first_mut() else {
+            return Ok(());
+        };
+        news.sync_current_state();
+        for (state, slot) in states.iter_mut().zip(&mut readers.slots) {
+            if state.event_state().contains(State::CHANGED) {
+                state.sync_current_state();
+                self.follow(context, state, slot, told)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the list of readers up to date.
+    fn list(&self, context: &Context, readers: &mut Readers) -> Result<(), Ended> {
+        let names = context.list_readers_owned()?;
+        if readers.is_first_look || !readers.are(&names) {
+            for reader in readers.replace(&names) {
+                self.tell(CardEvent::Removed { reader })?;
+            }
+            let names = names.iter().map(|name| name.to_string_lossy().into_owned());
+            self.tell(CardEvent::Readers(names.collect()))?;
+        }
+        Ok(())
+    }
+
+    /// Follows the change of one reader.
+    fn follow(
+        &self,
+        context: &Context,
+        state: &ReaderState,
+        slot: &mut Slot,
+        told: Told,
+    ) -> Result<(), Ended> {
+        let step = slot.see(Look::of(state.event_state(), state.event_count()));
+        let reader = state.name().to_string_lossy().into_owned();
+        if step.removed {
+            self.tell(CardEvent::Removed {
+                reader: reader.clone(),
+            })?;
+        }
+        if !step.read {
+            return Ok(());
+        }
+        let expectation = self.expectation.borrow().clone();
+        match reading::read(context, state.name(), &expectation, told) {
+            Ok(reading) => self.tell(CardEvent::Reading(Box::new(reading))),
+            Err(refusal) => {
+                if refusal.is_in_use() {
+                    slot.owe();
+                }
+                let (code, problem) = (refusal.code(), refusal.sentence());
+                self.tell(CardEvent::Fault {
+                    reader,
+                    code,
+                    problem,
+                })
+            }
+        }
+    }
+
+    fn tell(&self, event: CardEvent) -> Result<(), Ended> {
+        self.events
+            .blocking_send(event)
+            .map_err(|_nobody_listens| Ended::Stopped)
+    }
+}
+
+impl Readers {
+    fn new() -> Self {
+        let news = ReaderState::new(PNP_NOTIFICATION(), State::UNAWARE);
+        Self {
+            states: vec![news],
+            slots: Vec::new(),
+            is_first_look: true,
+        }
+    }
+
+    fn are(&self, names: &[CString]) -> bool {
+        let known = self.states.iter().skip(1).map(ReaderState::name);
+        known.eq(names.iter().map(CString::as_c_str))
+    }
+
+    /// Takes over a new list; the readers that went with a card in them.
+    fn replace(&mut self, names: &[CString]) -> Vec<String> {
+        let mut known: Vec<(ReaderState, Slot)> =
+            self.states.drain(1..).zip(self.slots.drain(..)).collect();
+        for name in names {
+            let position = known
+                .iter()
+                .position(|(state, _slot)| state.name() == name.as_c_str());
+            let (state, slot) = match position {
+                Some(position) => known.swap_remove(position),
+                None => (
+                    ReaderState::new(name.clone(), State::UNAWARE),
+                    Slot::default(),
+                ),
+            };
+            self.states.push(state);
+            self.slots.push(slot);
+        }
+        with_cards(known.iter().map(|(state, slot)| (state, slot)))
+    }
+
+    fn with_cards(&self) -> Vec<String> {
+        with_cards(self.states.iter().skip(1).zip(&self.slots))
+    }
+}
+
+fn with_cards<'a>(readers: impl Iterator<Item = (&'a ReaderState, &'a Slot)>) -> Vec<String> {
+    readers
+        .filter(|(_state, slot)| slot.holds_card())
+        .map(|(state, _slot)| state.name().to_string_lossy().into_owned())
+        .collect()
+}
