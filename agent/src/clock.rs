@@ -17,7 +17,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// Wakes at an instant of the wall clock, or when the clock is set (`TFD_TIMER_CANCEL_ON_SET`,
-/// timerfd_create(2)). Unset, it never wakes.
+/// `timerfd_create(2)`). Unset, it never wakes.
 pub(crate) struct Alarm(AsyncFd<Descriptor>);
 
 struct Descriptor(TimerFd);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardwarden_policy::Function;
+use cardwarden_policy::{Anchors, Function};
 use cardwarden_policy::trust::Anchor;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
@@ -122,6 +122,8 @@ impl World for Machine {
 
 /// What the loop listens to.
 struct Inputs {
+    /// The card thread runs for as long as this lives.
+    _reader: card::Reader,
     cards: mpsc::Receiver<CardEvent>,
     requests: mpsc::Receiver<Request>,
     server: watch::Receiver<ServerStatus>,
@@ -165,17 +167,8 @@ fn assemble(
     refusals: Refusals,
 ) -> Result<(Owner, Inputs), Error> {
     let identity = Identity::load_or_make(&settings.state).map_err(Error::Identity)?;
-    let queue = Queue::open(&settings.state)
-        .map(Arc::new)
-        .map_err(Error::Queue)?;
-    let (mut anchors, problems) = settings.anchors();
-    let kept: State = Store::new(&settings.state).load().state;
-    if let Some(association) = &kept.association
-        && let Ok(anchor) = Anchor::from_der(&association.anchor.0)
-    {
-        anchors.insert(anchor);
-    }
-    let anchors = Arc::new(anchors);
+    let queue = Queue::open(&settings.state).map(Arc::new).map_err(Error::Queue)?;
+    let (anchors, problems) = anchors(&settings);
     let (expectation, expected) = watch::channel(Expectation {
         device: identity.device.clone(),
         association: identity.association,
@@ -185,53 +178,40 @@ fn assemble(
     });
     let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
     let (link, linked) = watch::channel(None);
-    let (server, server_status) = watch::channel(ServerStatus::default());
+    let (server_status, server) = watch::channel(ServerStatus::default());
     let (denials, _) = broadcast::channel::<Denial>(QUEUE);
     let (request, requests) = mpsc::channel(QUEUE);
     let (event, cards) = mpsc::channel(QUEUE);
     let nudge = Arc::new(Notify::new());
 
     let folder = settings.state.clone();
-    let machine = Machine {
-        devices: Devices::default(),
-        runtime: settings.runtime.clone(),
-    };
-    let fixed = Fixed {
-        settings,
-        folder: folder.clone(),
-        anchors,
-        queue: Arc::clone(&queue),
-    };
-    let outputs = Outputs {
-        status,
-        link,
-        expectation,
-        nudge: Arc::clone(&nudge),
-        denials: denials.clone(),
-    };
+    let machine = Machine { devices: Devices::default(), runtime: settings.runtime.clone() };
+    let fixed = Fixed { settings, folder: folder.clone(), anchors, queue: Arc::clone(&queue) };
+    let outputs =
+        Outputs { status, link, expectation, nudge: Arc::clone(&nudge), denials: denials.clone() };
     let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity);
     for problem in problems {
-        owner.problem(
-            "trust",
-            format!("a file of trusted keys is not used: {problem}"),
-        );
+        owner.problem("trust", format!("a file of trusted keys is not used: {problem}"));
     }
     let reader = card::spawn(expected, event).map_err(system("start the card thread"))?;
-    tokio::task::spawn_local(dm::run(folder, queue, linked, nudge, server));
-    tokio::task::spawn_local(async move {
-        // The handle lives as long as the bus is served, which is as long as the agent runs.
-        let _reader = reader;
-        bus::run(published, request, denials).await;
-    });
-    let inputs = Inputs {
-        cards,
-        requests,
-        server: server_status,
-        monitor: Monitor::new().map_err(system("listen to udev"))?,
-        alarm: Alarm::new().map_err(system("make a timer"))?,
-        refusals,
-    };
-    Ok((owner, inputs))
+    tokio::task::spawn_local(dm::run(folder, queue, linked, nudge, server_status));
+    tokio::task::spawn_local(bus::run(published, request, denials));
+    let monitor = Monitor::new().map_err(system("listen to udev"))?;
+    let alarm = Alarm::new().map_err(system("make a timer"))?;
+    Ok((owner, Inputs { _reader: reader, cards, requests, server, monitor, alarm, refusals }))
+}
+
+/// The keys of `trust.d`, the key of the company that has a say already, and the files that hold
+/// no key.
+fn anchors(settings: &Settings) -> (Arc<Anchors>, Vec<String>) {
+    let (mut anchors, problems) = settings.anchors();
+    let kept: State = Store::new(&settings.state).load().state;
+    if let Some(association) = &kept.association
+        && let Ok(anchor) = Anchor::from_der(&association.anchor.0)
+    {
+        anchors.insert(anchor);
+    }
+    (Arc::new(anchors), problems)
 }
 
 /// The loop. Each arm is safe to cancel: channels keep what was not received, the alarm and the

@@ -55,13 +55,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             } => {
                 self.refuse(code, format!("the card in {reader}: {problem}"));
             }
-            CardEvent::Reading(reading) => self.on_reading(*reading),
+            CardEvent::Reading(reading) => self.on_reading(&reading),
         }
     }
 
-    fn on_reading(&mut self, reading: CardReading) {
+    fn on_reading(&mut self, reading: &CardReading) {
         self.card.inserted = Some((reading.reader.clone(), reading.mandate.company.clone()));
-        match self.admit(&reading) {
+        match self.admit(reading) {
             Ok(true) => {
                 self.solved("card-refused");
                 self.inserted = Some((

@@ -39,7 +39,7 @@ use crate::store::{State, Store};
 
 /// The first wait after a failure; it doubles up to [`LONGEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(300);
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
 /// The machine around the kernel programs, as far as the reconciler needs it. A trait, so that the
 /// loop runs in tests without devices.

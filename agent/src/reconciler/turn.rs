@@ -23,33 +23,20 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         );
         let decided = Instant::now();
         let goal = goal(&decision, &found.inventory, self.fixed.settings.second_lock);
-        let turn = match self.enforce(&goal) {
+        let held = match self.enforce(&goal) {
             Ok(held) => {
                 self.solved("not-enforced");
-                Turn {
-                    decision,
-                    held,
-                    goal,
-                    found,
-                }
+                held
             }
             Err(error) => {
                 self.problem(
                     "not-enforced",
-                    format!(
-                        "not everything could be brought into force: {}",
-                        chain(&error)
-                    ),
+                    format!("not everything could be brought into force: {}", chain(&error)),
                 );
-                let held = self.kernel.observe().unwrap_or_default();
-                Turn {
-                    decision,
-                    held,
-                    goal,
-                    found,
-                }
+                self.kernel.observe().unwrap_or_default()
             }
         };
+        let turn = Turn { decision, goal, held, found };
         let applied = Instant::now();
         self.announce(&turn);
         let functions = self.verify(&turn);

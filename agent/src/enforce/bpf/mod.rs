@@ -45,12 +45,9 @@ pub(crate) struct Programs {
 impl Programs {
     /// Opens what an earlier run left, or loads the programs. Attaches nothing.
     pub(crate) fn open() -> Result<Self, Error> {
-        let build: String = Sha256::digest(object::BYTES)
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let folder = Path::new(PINS).join(build);
+        let hash = Sha256::digest(object::BYTES);
+        let build = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let folder = Path::new(PINS).join(format!("{build:016x}"));
         std::fs::create_dir_all(&folder).map_err(|source| Error::Pins {
             path: folder.display().to_string(),
             source,
