@@ -33,7 +33,10 @@ pub fn host_suite() -> Result<String> {
         .map(|name| name.trim_matches('"').to_owned())
         .unwrap_or_default();
     if !pins::SUITES.contains(&suite.as_str()) {
-        bail!("the lab needs a Debian {} machine, this one says '{suite}'", pins::SUITES.join(" or "));
+        bail!(
+            "the lab needs a Debian {} machine, this one says '{suite}'",
+            pins::SUITES.join(" or ")
+        );
     }
     Ok(suite)
 }
@@ -43,8 +46,13 @@ pub fn host_sources() -> Result<Vec<Source>> {
     let suite = host_suite()?;
     let mut sources = Vec::new();
     for file in source_files() {
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
-        if file.extension().is_some_and(|extension| extension == "sources") {
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            continue;
+        };
+        if file
+            .extension()
+            .is_some_and(|extension| extension == "sources")
+        {
             sources.extend(parse_stanzas(&text));
         } else {
             sources.extend(text.lines().filter_map(parse_line).flatten());
@@ -59,7 +67,8 @@ pub fn host_sources() -> Result<Vec<Source>> {
 }
 
 fn is_suite_of(name: &str, suite: &str) -> bool {
-    name.strip_prefix(suite).is_some_and(|rest| ["", "-updates", "-security"].contains(&rest))
+    name.strip_prefix(suite)
+        .is_some_and(|rest| ["", "-updates", "-security"].contains(&rest))
 }
 
 fn source_files() -> Vec<PathBuf> {
@@ -76,10 +85,14 @@ fn parse_stanzas(text: &str) -> Vec<Source> {
     let mut sources = Vec::new();
     for stanza in text.split("\n\n") {
         let field = |name: &str| {
-            stanza.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
-                let (key, value) = line.split_once(':')?;
-                key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-            })
+            stanza
+                .lines()
+                .filter(|line| !line.starts_with('#'))
+                .find_map(|line| {
+                    let (key, value) = line.split_once(':')?;
+                    key.eq_ignore_ascii_case(name)
+                        .then(|| value.trim().to_owned())
+                })
         };
         let has = |name: &str, word: &str| {
             field(name).is_some_and(|value| value.split_whitespace().any(|part| part == word))
@@ -88,7 +101,9 @@ fn parse_stanzas(text: &str) -> Vec<Source> {
         if disabled || !has("Types", "deb") || !has("Components", "main") {
             continue;
         }
-        let (Some(uris), Some(suites)) = (field("URIs"), field("Suites")) else { continue };
+        let (Some(uris), Some(suites)) = (field("URIs"), field("Suites")) else {
+            continue;
+        };
         let signed_by = field("Signed-By").filter(|value| value.starts_with('/'));
         for uri in uris.split_whitespace() {
             sources.extend(suites.split_whitespace().map(|suite| Source {
@@ -116,16 +131,24 @@ fn parse_line(line: &str) -> Option<Vec<Source>> {
     }
     let mut words = rest.split_whitespace();
     let (uri, suite) = (words.next()?.to_owned(), words.next()?.to_owned());
-    words
-        .any(|component| component == "main")
-        .then(|| vec![Source { uri, suite, signed_by }])
+    words.any(|component| component == "main").then(|| {
+        vec![Source {
+            uri,
+            suite,
+            signed_by,
+        }]
+    })
 }
 
 /// The sources as lines for mmdebstrap or a private apt.
 pub fn lines(sources: &[Source]) -> String {
     sources.iter().fold(String::new(), |lines, source| {
         let key = source.signed_by.as_deref().unwrap_or(KEYRING);
-        lines + &format!("deb [signed-by={key}] {} {} main\n", source.uri, source.suite)
+        lines
+            + &format!(
+                "deb [signed-by={key}] {} {} main\n",
+                source.uri, source.suite
+            )
     })
 }
 
@@ -158,19 +181,29 @@ impl PrivateApt {
         if apt.has_fresh_lists() {
             return Ok(apt);
         }
-        apt.run("apt-get").args(["update", "-q"]).quietly().with_context(|| {
-            format!("fetch the package lists of {suite} (wanted for its kernel)")
-        })?;
+        apt.run("apt-get")
+            .args(["update", "-q"])
+            .quietly()
+            .with_context(|| {
+                format!("fetch the package lists of {suite} (wanted for its kernel)")
+            })?;
         Ok(apt)
     }
 
     /// Whether the lists were fetched within the last day.
     fn has_fresh_lists(&self) -> bool {
         let day = std::time::Duration::from_hours(24);
-        let entries = std::fs::read_dir(self.dir.join("lists")).into_iter().flatten().flatten();
-        entries.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).any(|file| {
-            file.modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age < day))
-        })
+        let entries = std::fs::read_dir(self.dir.join("lists"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        entries
+            .filter_map(|entry| entry.metadata().ok())
+            .filter(std::fs::Metadata::is_file)
+            .any(|file| {
+                file.modified()
+                    .is_ok_and(|time| time.elapsed().is_ok_and(|age| age < day))
+            })
     }
 
     fn run(&self, program: &str) -> Run {
@@ -186,12 +219,17 @@ impl PrivateApt {
             "APT::Architectures=amd64".to_owned(),
             "Acquire::Languages=none".to_owned(),
         ];
-        settings.iter().fold(Run::new(program), |run, setting| run.arg("-o").arg(setting))
+        settings
+            .iter()
+            .fold(Run::new(program), |run, setting| run.arg("-o").arg(setting))
     }
 
     /// The package that the newest version of `package` depends on whose name starts with `prefix`.
     pub fn dependency(&self, package: &str, prefix: &str) -> Result<String> {
-        let shown = self.run("apt-cache").args(["show", "--no-all-versions", package]).text()?;
+        let shown = self
+            .run("apt-cache")
+            .args(["show", "--no-all-versions", package])
+            .text()?;
         shown
             .lines()
             .filter_map(|line| line.strip_prefix("Depends:"))
@@ -206,7 +244,10 @@ impl PrivateApt {
     pub fn download(&self, package: &str) -> Result<PathBuf> {
         let dir = self.dir.join("debs");
         std::fs::create_dir_all(&dir).with_context(|| format!("make folder {}", dir.display()))?;
-        self.run("apt-get").args(["download", "-q", package]).current_dir(&dir).quietly()?;
+        self.run("apt-get")
+            .args(["download", "-q", package])
+            .current_dir(&dir)
+            .quietly()?;
         std::fs::read_dir(&dir)
             .with_context(|| format!("list {}", dir.display()))?
             .flatten()
@@ -243,7 +284,8 @@ mod tests {
     fn sources_without_main_or_disabled_are_left_out() {
         assert_eq!(parse_line("deb m://one bookworm contrib"), None);
         assert_eq!(parse_line("# deb m://one bookworm main"), None);
-        let disabled = "Types: deb\nEnabled: no\nURIs: m://one\nSuites: bookworm\nComponents: main\n";
+        let disabled =
+            "Types: deb\nEnabled: no\nURIs: m://one\nSuites: bookworm\nComponents: main\n";
         assert!(parse_stanzas(disabled).is_empty());
     }
 }

@@ -61,8 +61,12 @@ const KINDS: [(Kind, u8); 14] = [
 
 /// Writes one frame.
 pub fn write(to: &mut impl Write, kind: Kind, bytes: &[u8]) -> Result<()> {
-    let code = KINDS.iter().find(|(known, _)| *known == kind).map_or(0, |(_, code)| *code);
-    let length = u32::try_from(bytes.len()).map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
+    let code = KINDS
+        .iter()
+        .find(|(known, _)| *known == kind)
+        .map_or(0, |(_, code)| *code);
+    let length =
+        u32::try_from(bytes.len()).map_err(|error| Error::new(ErrorKind::InvalidInput, error))?;
     let mut frame = Vec::with_capacity(bytes.len() + 5);
     frame.push(code);
     frame.extend_from_slice(&length.to_le_bytes());
@@ -80,7 +84,12 @@ pub fn read(from: &mut impl Read) -> Result<(Kind, Vec<u8>)> {
         .iter()
         .find(|(_, known)| *known == code)
         .map(|(kind, _)| *kind)
-        .ok_or_else(|| Error::new(ErrorKind::InvalidData, format!("unknown frame kind {code:#04x}")))?;
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidData,
+                format!("unknown frame kind {code:#04x}"),
+            )
+        })?;
     let length = usize::try_from(u32::from_le_bytes(length))
         .ok()
         .filter(|length| *length <= LONGEST)
@@ -99,7 +108,10 @@ mod tests {
         for (kind, _) in KINDS {
             let mut wire = Vec::new();
             write(&mut wire, kind, b"some bytes").unwrap();
-            assert_eq!(read(&mut wire.as_slice()).unwrap(), (kind, b"some bytes".to_vec()));
+            assert_eq!(
+                read(&mut wire.as_slice()).unwrap(),
+                (kind, b"some bytes".to_vec())
+            );
         }
     }
 

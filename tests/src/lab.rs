@@ -60,12 +60,20 @@ pub fn snapshot(image: &Image, accelerator: Accelerator) -> Result<Snapshot> {
     if let Some(snapshot) = Snapshot::find(&dir) {
         return Ok(snapshot);
     }
-    progress(format!("lab: booting Debian with kernel {kernel} once ({})", accelerator.name()));
+    progress(format!(
+        "lab: booting Debian with kernel {kernel} once ({})",
+        accelerator.name()
+    ));
     let machine = Machine::boot(image, accelerator)?;
     let seconds = machine.started_in.as_secs_f32();
-    place::write_whole(&place::lab("snapshots")?.join(format!("boot-{kernel}")), format!("{seconds:.1}"))?;
+    place::write_whole(
+        &place::lab("snapshots")?.join(format!("boot-{kernel}")),
+        format!("{seconds:.1}"),
+    )?;
     let snapshot = machine.into_snapshot(&dir)?;
-    progress(format!("lab: it was up after {seconds:.1} s and is now saved"));
+    progress(format!(
+        "lab: it was up after {seconds:.1} s and is now saved"
+    ));
     forget_old(&dir, kernel)?;
     Ok(snapshot)
 }
@@ -74,9 +82,15 @@ pub fn snapshot(image: &Image, accelerator: Accelerator) -> Result<Snapshot> {
 fn forget_old(newest: &std::path::Path, kernel: &str) -> Result<()> {
     let parent = place::lab("snapshots")?;
     let mut others = Vec::new();
-    for entry in std::fs::read_dir(&parent).context("list snapshots")?.flatten() {
+    for entry in std::fs::read_dir(&parent)
+        .context("list snapshots")?
+        .flatten()
+    {
         let is_other = entry.path() != newest
-            && entry.file_name().to_string_lossy().starts_with(&format!("{kernel}-"));
+            && entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(&format!("{kernel}-"));
         if is_other {
             others.push((entry.metadata()?.modified()?, entry.path()));
         }

@@ -73,18 +73,27 @@ impl Run {
 
     /// Runs to the end with output kept; any exit status is fine.
     pub fn output(mut self) -> Result<Output> {
-        self.command.output().with_context(|| format!("start `{}`", self.shown))
+        self.command
+            .output()
+            .with_context(|| format!("start `{}`", self.shown))
     }
 
     /// Runs to the end with output kept; anything but success is an error that quotes the end of the output.
     pub fn quietly(mut self) -> Result<Vec<u8>> {
-        let output =
-            self.command.output().with_context(|| format!("start `{}`", self.shown))?;
+        let output = self
+            .command
+            .output()
+            .with_context(|| format!("start `{}`", self.shown))?;
         if !output.status.success() {
             let tail = |bytes: &[u8]| {
                 let text = String::from_utf8_lossy(bytes);
                 let lines: Vec<&str> = text.lines().collect();
-                lines.iter().skip(lines.len().saturating_sub(25)).copied().collect::<Vec<_>>().join("\n")
+                lines
+                    .iter()
+                    .skip(lines.len().saturating_sub(25))
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join("\n")
             };
             bail!(
                 "`{}` failed ({})\n{}\n{}",
@@ -101,13 +110,17 @@ impl Run {
     pub fn text(self) -> Result<String> {
         let shown = self.shown.clone();
         let bytes = self.quietly()?;
-        let text = String::from_utf8(bytes).with_context(|| format!("read what `{shown}` printed"))?;
+        let text =
+            String::from_utf8(bytes).with_context(|| format!("read what `{shown}` printed"))?;
         Ok(text.trim().to_owned())
     }
 
     /// Runs to the end with output shown to the person; anything but success is an error.
     pub fn visibly(mut self) -> Result<()> {
-        let status = self.command.status().with_context(|| format!("start `{}`", self.shown))?;
+        let status = self
+            .command
+            .status()
+            .with_context(|| format!("start `{}`", self.shown))?;
         if !status.success() {
             bail!("`{}` failed ({status})", self.shown);
         }
@@ -152,12 +165,16 @@ impl Key {
     /// The name.
     pub fn name(self) -> String {
         use std::fmt::Write as _;
-        self.0.finalize().iter().take(8).fold(String::new(), |mut name, byte| {
-            // Writing to a string cannot fail.
-            if write!(name, "{byte:02x}").is_err() {
-                name.push('x');
-            }
-            name
-        })
+        self.0
+            .finalize()
+            .iter()
+            .take(8)
+            .fold(String::new(), |mut name, byte| {
+                // Writing to a string cannot fail.
+                if write!(name, "{byte:02x}").is_err() {
+                    name.push('x');
+                }
+                name
+            })
     }
 }

@@ -3,13 +3,19 @@
 use std::io::Write as _;
 
 /// Prints one line of progress to standard error.
-#[expect(clippy::print_stderr, reason = "the one place where progress is printed")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where progress is printed"
+)]
 pub fn progress(line: impl std::fmt::Display) {
     eprintln!("{line}");
 }
 
 /// Prints one line of a result to standard output.
-#[expect(clippy::print_stdout, reason = "the one place where results are printed")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the one place where results are printed"
+)]
 pub fn result(line: impl std::fmt::Display) {
     println!("{line}");
 }

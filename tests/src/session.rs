@@ -24,8 +24,11 @@ pub fn run_script(machine: &mut Machine, card: &str, script: &Path) -> Result<Ex
         insert_card(machine, Path::new(card))?;
     }
     machine.put("/root/script", 0o755, &content)?;
-    let arguments: &[&str] =
-        if content.starts_with(b"#!") { &["/root/script"] } else { &["sh", "/root/script"] };
+    let arguments: &[&str] = if content.starts_with(b"#!") {
+        &["/root/script"]
+    } else {
+        &["sh", "/root/script"]
+    };
     let status = machine.streaming(SCRIPT, arguments, &mut pass_through);
     if status.as_ref().map_or(true, |status| *status != 0) {
         machine.keep_evidence();
@@ -36,12 +39,20 @@ pub fn run_script(machine: &mut Machine, card: &str, script: &Path) -> Result<Ex
 fn insert_card(machine: &mut Machine, policy: &Path) -> Result<()> {
     let content = std::fs::read(policy).with_context(|| format!("read {}", policy.display()))?;
     machine.put("/root/policy.toml", 0o644, &content)?;
-    let steps: [&[&str]; 2] = [&["lab", "card", "insert", "/root/policy.toml"], &["lab", "settle"]];
+    let steps: [&[&str]; 2] = [
+        &["lab", "card", "insert", "/root/policy.toml"],
+        &["lab", "settle"],
+    ];
     for step in steps {
         let outcome = machine.run(step)?;
         if outcome.status != 0 {
             machine.keep_evidence();
-            bail!("`{}` failed: {}{}", step.join(" "), outcome.stdout, outcome.stderr);
+            bail!(
+                "`{}` failed: {}{}",
+                step.join(" "),
+                outcome.stdout,
+                outcome.stderr
+            );
         }
     }
     Ok(())
@@ -51,18 +62,29 @@ fn insert_card(machine: &mut Machine, policy: &Path) -> Result<()> {
 pub fn shell(machine: &mut Machine) -> Result<ExitCode> {
     let stdin = std::io::stdin();
     let is_terminal = stdin.is_terminal();
-    progress("lab: this machine is yours; `lab --help` plays the outside world; ends with the shell");
+    progress(
+        "lab: this machine is yours; `lab --help` plays the outside world; ends with the shell",
+    );
     let shell = if is_terminal {
         // script(1) gives the shell a terminal of its own, of this one's size.
         let (rows, columns) = terminal_size();
         let inner = format!("stty rows {rows} cols {columns}; exec bash -il");
-        vec!["env".to_owned(), "TERM=xterm".to_owned(), "script".to_owned(), "-qefc".to_owned(), inner, "/dev/null".to_owned()]
+        vec![
+            "env".to_owned(),
+            "TERM=xterm".to_owned(),
+            "script".to_owned(),
+            "-qefc".to_owned(),
+            inner,
+            "/dev/null".to_owned(),
+        ]
     } else {
         vec!["bash".to_owned()]
     };
     let shell: Vec<&str> = shell.iter().map(String::as_str).collect();
     machine.link().start_conversation(&shell)?;
-    let saved = termios::tcgetattr(stdin.as_fd()).ok().filter(|_| is_terminal);
+    let saved = termios::tcgetattr(stdin.as_fd())
+        .ok()
+        .filter(|_| is_terminal);
     if let Some(saved) = &saved {
         let mut raw = saved.clone();
         termios::cfmakeraw(&mut raw);
@@ -76,9 +98,15 @@ pub fn shell(machine: &mut Machine) -> Result<ExitCode> {
 }
 
 fn terminal_size() -> (String, String) {
-    let size = crate::run::Run::new("stty").args(["-F", "/dev/tty", "size"]).text().unwrap_or_default();
+    let size = crate::run::Run::new("stty")
+        .args(["-F", "/dev/tty", "size"])
+        .text()
+        .unwrap_or_default();
     let mut words = size.split_whitespace().map(str::to_owned);
-    (words.next().unwrap_or_else(|| "24".into()), words.next().unwrap_or_else(|| "80".into()))
+    (
+        words.next().unwrap_or_else(|| "24".into()),
+        words.next().unwrap_or_else(|| "80".into()),
+    )
 }
 
 /// Carries bytes both ways until the guest's shell ends; returns its status.
@@ -89,7 +117,13 @@ fn talk(machine: &mut Machine) -> Result<i32> {
         let mut buffer = [0_u8; 4096];
         let mut stdin = std::io::stdin();
         while let Ok(length @ 1..) = stdin.read(&mut buffer) {
-            if channel::write(&mut to, Kind::Input, buffer.get(..length).unwrap_or_default()).is_err() {
+            if channel::write(
+                &mut to,
+                Kind::Input,
+                buffer.get(..length).unwrap_or_default(),
+            )
+            .is_err()
+            {
                 return;
             }
         }
@@ -101,7 +135,9 @@ fn talk(machine: &mut Machine) -> Result<i32> {
             (Kind::Output, bytes) => pass_through(false, &bytes),
             (Kind::ErrorOutput, bytes) => pass_through(true, &bytes),
             (Kind::Ended, status) => {
-                return String::from_utf8_lossy(&status).parse().context("read the exit status");
+                return String::from_utf8_lossy(&status)
+                    .parse()
+                    .context("read the exit status");
             }
             (Kind::Refused, why) => bail!("{}", String::from_utf8_lossy(&why)),
             (Kind::Hello, _) => bail!("the machine rebooted"),

@@ -45,7 +45,9 @@ fn packages() -> Result<()> {
 /// A machine may carry a `qemu-utils` from elsewhere that breaks Debian's `qemu-system-x86`: go back to the one
 /// of the same version.
 fn install_beside_newer_qemu_utils(names: &[&str]) -> Result<()> {
-    let policy = Run::new("apt-cache").args(["policy", "qemu-system-x86"]).text()?;
+    let policy = Run::new("apt-cache")
+        .args(["policy", "qemu-system-x86"])
+        .text()?;
     let version = policy
         .lines()
         .find_map(|line| line.trim().strip_prefix("Candidate: "))
@@ -60,12 +62,19 @@ fn install_beside_newer_qemu_utils(names: &[&str]) -> Result<()> {
 }
 
 fn install(names: &[&str]) -> Result<()> {
-    apt_get().args(["install", "-q", "-y", "--no-install-recommends"]).args(names).quietly()?;
+    apt_get()
+        .args(["install", "-q", "-y", "--no-install-recommends"])
+        .args(names)
+        .quietly()?;
     Ok(())
 }
 
 fn apt_get() -> Run {
-    Run::as_root("env").args(["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "apt-get"])
+    Run::as_root("env").args([
+        "DEBIAN_FRONTEND=noninteractive",
+        "LC_ALL=C.UTF-8",
+        "apt-get",
+    ])
 }
 
 fn missing_packages() -> Result<Vec<pins::Wanted>> {
@@ -73,8 +82,11 @@ fn missing_packages() -> Result<Vec<pins::Wanted>> {
         .args(["-W", "-f=${db:Status-Abbrev} ${Package}\n"])
         .text()
         .context("list the installed packages (the lab needs a Debian machine)")?;
-    let installed: BTreeSet<&str> =
-        listed.lines().filter_map(|line| line.strip_prefix("ii ")).map(str::trim).collect();
+    let installed: BTreeSet<&str> = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("ii "))
+        .map(str::trim)
+        .collect();
     Ok(pins::HOST_PACKAGES
         .iter()
         .filter(|(name, _)| !installed.contains(name))
@@ -86,7 +98,10 @@ fn bpf_linker() -> Result<()> {
     let installed = cargo_bin("bpf-linker").or_else(|| find("bpf-linker"));
     if let Some(path) = installed {
         let version = Run::new(&path).arg("--version").text().unwrap_or_default();
-        if version.split_whitespace().any(|word| word == pins::BPF_LINKER) {
+        if version
+            .split_whitespace()
+            .any(|word| word == pins::BPF_LINKER)
+        {
             return Ok(());
         }
     }
@@ -97,7 +112,13 @@ fn bpf_linker() -> Result<()> {
     ));
     let features = format!("llvm-{}", pins::LLVM);
     cargo()
-        .args(["install", "--quiet", "bpf-linker", "--version", pins::BPF_LINKER])
+        .args([
+            "install",
+            "--quiet",
+            "bpf-linker",
+            "--version",
+            pins::BPF_LINKER,
+        ])
         .args(["--no-default-features", "--features", &features])
         .env("LLVM_PREFIX", format!("/usr/lib/llvm-{}", pins::LLVM))
         .quietly()?;

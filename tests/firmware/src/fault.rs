@@ -65,7 +65,7 @@ impl Faulty {
 
     /// Up to 255 bytes of noise; every other answer claims success.
     fn garbage(&mut self) -> Vec<u8> {
-        let length = usize::from(self.next_byte());
+        let length = usize::from(self.next_byte().max(1));
         let mut bytes: Vec<u8> = (0..length).map(|_| self.next_byte()).collect();
         if self.next_byte() & 1 == 0 {
             bytes.extend([0x90, 0x00]);

@@ -26,8 +26,14 @@ const LATE_OUTPUT: Duration = Duration::from_millis(300);
 fn main() -> Result<()> {
     let name = std::env::args().nth(1).context("usage: lab-channel PORT")?;
     let device = find_port(&name)?;
-    let mut port = OpenOptions::new().read(true).write(true).open(&device).context("open the port")?;
-    let writer = Writer(Arc::new(Mutex::new(port.try_clone().context("copy the port")?)));
+    let mut port = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&device)
+        .context("open the port")?;
+    let writer = Writer(Arc::new(Mutex::new(
+        port.try_clone().context("copy the port")?,
+    )));
     writer.send(Kind::Hello, b"")?;
     let mut running: Option<Running> = None;
     loop {
@@ -56,7 +62,10 @@ fn main() -> Result<()> {
 
 /// The device of the port that the host named so; found without udev, which may be what a test is about.
 fn find_port(name: &str) -> Result<PathBuf> {
-    for entry in std::fs::read_dir("/sys/class/virtio-ports").context("list ports")?.flatten() {
+    for entry in std::fs::read_dir("/sys/class/virtio-ports")
+        .context("list ports")?
+        .flatten()
+    {
         let found = std::fs::read_to_string(entry.path().join("name")).unwrap_or_default();
         if found.trim() == name {
             return Ok(Path::new("/dev").join(entry.file_name()));
@@ -141,7 +150,9 @@ impl Running {
             let mut buffer = [0_u8; 16 * 1024];
             while let Ok(length @ 1..) = from.read(&mut buffer) {
                 let sent = !ended.load(Ordering::SeqCst)
-                    && writer.send(kind, buffer.get(..length).unwrap_or_default()).is_ok();
+                    && writer
+                        .send(kind, buffer.get(..length).unwrap_or_default())
+                        .is_ok();
                 if !sent {
                     break;
                 }
@@ -175,12 +186,18 @@ impl Running {
 
 fn wait(mut child: Child) -> i32 {
     child.wait().map_or(255, |status| {
-        status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(255)
+        status
+            .code()
+            .or_else(|| status.signal().map(|signal| 128 + signal))
+            .unwrap_or(255)
     })
 }
 
 fn put(request: &[u8]) -> Result<()> {
-    let end = request.iter().position(|byte| *byte == b'\n').context("no first line")?;
+    let end = request
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .context("no first line")?;
     let (head, content) = request.split_at(end);
     let head = std::str::from_utf8(head).context("read the first line")?;
     let (mode, path) = head.split_once(' ').context("no path")?;

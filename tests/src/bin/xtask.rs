@@ -67,14 +67,27 @@ fn perform(task: Task) -> Result<ExitCode> {
             setup::setup()?;
             say::progress("setup: everything is there");
         }
-        Task::Lab { task: LabTask::Run { kernel, card, script } } => {
+        Task::Lab {
+            task:
+                LabTask::Run {
+                    kernel,
+                    card,
+                    script,
+                },
+        } => {
             setup::setup()?;
             let mut machine = lab::ready(kernel)?;
             return session::run_script(&mut machine, &card, &script);
         }
-        Task::Lab { task: LabTask::Shell { kernel, bare } } => {
+        Task::Lab {
+            task: LabTask::Shell { kernel, bare },
+        } => {
             setup::setup()?;
-            let mut machine = if bare { lab::bare(kernel)? } else { lab::ready(kernel)? };
+            let mut machine = if bare {
+                lab::bare(kernel)?
+            } else {
+                lab::ready(kernel)?
+            };
             return session::shell(&mut machine);
         }
     }

@@ -61,17 +61,22 @@ pub fn initrd(modules: &[PathBuf]) -> Result<PathBuf> {
         return Ok(path);
     }
     let mut archive = Archive::default();
-    for dir in ["bin", "dev", "proc", "sys", "modules", "base", "product", "rw", "new", "disk"] {
+    for dir in [
+        "bin", "dev", "proc", "sys", "modules", "base", "product", "rw", "new", "disk",
+    ] {
         archive.add(dir, 0o040_755, &[]);
     }
-    let read = |path: &Path| {
-        std::fs::read(path).with_context(|| format!("read {}", path.display()))
-    };
+    let read =
+        |path: &Path| std::fs::read(path).with_context(|| format!("read {}", path.display()));
     archive.add("bin/busybox", 0o100_755, &read(&busybox)?);
     archive.add("init", 0o100_755, INIT.as_bytes());
     for (index, module) in modules.iter().enumerate() {
         let name = module.file_stem().unwrap_or_default().to_string_lossy();
-        archive.add(&format!("modules/{index:02}-{name}.ko"), 0o100_644, &read(module)?);
+        archive.add(
+            &format!("modules/{index:02}-{name}.ko"),
+            0o100_644,
+            &read(module)?,
+        );
     }
     place::write_whole(&path, archive.finish())?;
     Ok(path)
@@ -106,7 +111,8 @@ impl Archive {
         ];
         self.bytes.extend_from_slice(b"070701");
         for field in fields {
-            self.bytes.extend_from_slice(format!("{field:08X}").as_bytes());
+            self.bytes
+                .extend_from_slice(format!("{field:08X}").as_bytes());
         }
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.push(0);

@@ -41,29 +41,47 @@ pub fn parts(kernel: Kernel) -> Result<Parts> {
     let named = |prefix: &str| -> Result<PathBuf> {
         entries(&dir)?
             .into_iter()
-            .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
+            .find(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+            })
             .with_context(|| format!("{} holds no {prefix}…", dir.display()))
     };
     let mut early_modules = entries(&dir.join("early"))?;
     early_modules.sort();
-    Ok(Parts { vmlinux: named("vmlinux-")?, modules: named("modules-")?, early_modules })
+    Ok(Parts {
+        vmlinux: named("vmlinux-")?,
+        modules: named("modules-")?,
+        early_modules,
+    })
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     std::fs::read_dir(dir)
         .with_context(|| format!("list {}", dir.display()))?
-        .map(|entry| Ok(entry.with_context(|| format!("list {}", dir.display()))?.path()))
+        .map(|entry| {
+            Ok(entry
+                .with_context(|| format!("list {}", dir.display()))?
+                .path())
+        })
         .collect()
 }
 
 fn make(kernel: Kernel, dir: &Path) -> Result<()> {
-    progress(format!("image: fetching Debian's kernel {} (about 100 MB)", kernel.name()));
+    progress(format!(
+        "image: fetching Debian's kernel {} (about 100 MB)",
+        kernel.name()
+    ));
     fresh_folder(dir)?;
     let apt = PrivateApt::for_suite(kernel.suite())?;
     let package = apt.dependency("linux-image-amd64", "linux-image-")?;
     let deb = apt.download(&package)?;
     let tree = dir.join("tree");
-    Run::new("dpkg-deb").arg("-x").arg(&deb).arg(&tree).quietly()?;
+    Run::new("dpkg-deb")
+        .arg("-x")
+        .arg(&deb)
+        .arg(&tree)
+        .quietly()?;
     let release = package.trim_start_matches("linux-image-").to_owned();
 
     let image = tree.join("boot").join(format!("vmlinuz-{release}"));
@@ -83,7 +101,11 @@ fn make(kernel: Kernel, dir: &Path) -> Result<()> {
         place::write_whole(&early_dir.join(name), all.load(path)?)?;
     }
     all.pack(dir)?;
-    Run::new("rm").arg("-rf").arg(&tree).arg(dir.join("stage")).quietly()?;
+    Run::new("rm")
+        .arg("-rf")
+        .arg(&tree)
+        .arg(dir.join("stage"))
+        .quietly()?;
     progress(format!("image: kernel {release}"));
     place::write_whole(&dir.join("complete"), release)
 }
@@ -130,7 +152,11 @@ impl Modules {
         std::os::unix::fs::symlink(&present, &link)
             .with_context(|| format!("link {}", link.display()))?;
         let depmod = crate::run::find("depmod").context("kmod is not installed")?;
-        Run::new(depmod).arg("-b").arg(tree).arg(release).quietly()?;
+        Run::new(depmod)
+            .arg("-b")
+            .arg(tree)
+            .arg(release)
+            .quietly()?;
         let root = present.join(release);
         let read = |name: &str| {
             let path = root.join(name);
@@ -140,19 +166,34 @@ impl Modules {
             .lines()
             .filter_map(|line| line.split_once(':'))
             .map(|(path, rest)| {
-                (path.to_owned(), rest.split_whitespace().map(str::to_owned).collect())
+                (
+                    path.to_owned(),
+                    rest.split_whitespace().map(str::to_owned).collect(),
+                )
             })
             .collect();
-        let paths = needs.keys().map(|path| (module_name(path), path.clone())).collect();
+        let paths = needs
+            .keys()
+            .map(|path| (module_name(path), path.clone()))
+            .collect();
         let soft = read("modules.softdep")?
             .lines()
             .filter_map(|line| line.strip_prefix("softdep ")?.split_once(' '))
             .map(|(name, rest)| {
                 let names = rest.split_whitespace().filter(|word| !word.ends_with(':'));
-                (name.replace('-', "_"), names.map(|word| word.replace('-', "_")).collect())
+                (
+                    name.replace('-', "_"),
+                    names.map(|word| word.replace('-', "_")).collect(),
+                )
             })
             .collect();
-        Ok(Self { root, release: release.to_owned(), needs, paths, soft })
+        Ok(Self {
+            root,
+            release: release.to_owned(),
+            needs,
+            paths,
+            soft,
+        })
     }
 
     /// The modules with everything they need, each after what it needs.
@@ -160,12 +201,20 @@ impl Modules {
         let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
         let mut waiting: Vec<String> = names.iter().rev().map(|name| (*name).to_owned()).collect();
         while let Some(name) = waiting.pop() {
-            let Some(path) = self.paths.get(&name) else { continue };
+            let Some(path) = self.paths.get(&name) else {
+                continue;
+            };
             let needs = self.needs.get(path).into_iter().flatten().rev();
             for path in needs.chain([path]) {
                 if seen.insert(path.clone()) {
                     order.push(path.clone());
-                    waiting.extend(self.soft.get(&module_name(path)).into_iter().flatten().cloned());
+                    waiting.extend(
+                        self.soft
+                            .get(&module_name(path))
+                            .into_iter()
+                            .flatten()
+                            .cloned(),
+                    );
                 }
             }
         }
@@ -181,18 +230,27 @@ impl Modules {
 
     /// Packs the wanted modules, uncompressed inside: unpacking xz is slow in an emulated processor.
     fn pack(&self, dir: &Path) -> Result<()> {
-        let wanted: Vec<&str> = pins::EARLY_MODULES.iter().chain(pins::MODULES).copied().collect();
+        let wanted: Vec<&str> = pins::EARLY_MODULES
+            .iter()
+            .chain(pins::MODULES)
+            .copied()
+            .collect();
         let stage = dir.join("stage");
         let modules = stage.join("lib/modules").join(&self.release);
         for path in self.closure(&wanted) {
             let plain = path.trim_end_matches(".xz").trim_end_matches(".zst");
             let to = modules.join(plain);
             let parent = to.parent().context("a path without parent")?;
-            std::fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("make {}", parent.display()))?;
             std::fs::write(&to, self.load(&path)?)
                 .with_context(|| format!("write {}", to.display()))?;
         }
-        for name in ["modules.order", "modules.builtin", "modules.builtin.modinfo"] {
+        for name in [
+            "modules.order",
+            "modules.builtin",
+            "modules.builtin.modinfo",
+        ] {
             std::fs::copy(self.root.join(name), modules.join(name))
                 .with_context(|| format!("copy {name}"))?;
         }
@@ -200,7 +258,11 @@ impl Modules {
         std::fs::create_dir_all(&usr).with_context(|| format!("make {}", usr.display()))?;
         std::os::unix::fs::symlink("../lib", usr.join("lib")).context("link usr/lib")?;
         let depmod = crate::run::find("depmod").context("kmod is not installed")?;
-        Run::new(depmod).arg("-b").arg(&stage).arg(&self.release).quietly()?;
+        Run::new(depmod)
+            .arg("-b")
+            .arg(&stage)
+            .arg(&self.release)
+            .quietly()?;
         let to = dir.join(format!("modules-{}", self.release));
         squash(&stage.join("lib/modules"), &to, true)
     }

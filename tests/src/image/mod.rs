@@ -55,11 +55,18 @@ impl Image {
 
     /// A name for this combination; the paths carry hashes of the contents.
     pub fn key(&self) -> Key {
-        [&self.vmlinux, &self.initrd, &self.rootfs, &self.modules, &self.product, &self.disk]
-            .into_iter()
-            .fold(Key::default(), |key, path| {
-                key.with(path.as_os_str().as_encoded_bytes())
-            })
+        [
+            &self.vmlinux,
+            &self.initrd,
+            &self.rootfs,
+            &self.modules,
+            &self.product,
+            &self.disk,
+        ]
+        .into_iter()
+        .fold(Key::default(), |key, path| {
+            key.with(path.as_os_str().as_encoded_bytes())
+        })
     }
 }
 
@@ -84,7 +91,17 @@ fn empty_disk() -> Result<PathBuf> {
     }
     let mke2fs = crate::run::find("mke2fs").context("mke2fs is not installed")?;
     Run::new(mke2fs)
-        .args(["-q", "-t", "ext4", "-L", "lab", "-m", "0", "-E", "lazy_itable_init=0"])
+        .args([
+            "-q",
+            "-t",
+            "ext4",
+            "-L",
+            "lab",
+            "-m",
+            "0",
+            "-E",
+            "lazy_itable_init=0",
+        ])
         .arg(&part)
         .arg("64M")
         .quietly()?;
@@ -104,7 +121,11 @@ pub(crate) fn squash(dir: &Path, to: &Path, owned_by_root: bool) -> Result<()> {
         "-mkfs-time",
         "0",
     ]);
-    let run = if owned_by_root { run.arg("-all-root") } else { run };
+    let run = if owned_by_root {
+        run.arg("-all-root")
+    } else {
+        run
+    };
     run.quietly()?;
     std::fs::rename(&part, to).with_context(|| format!("put {} in place", to.display()))
 }

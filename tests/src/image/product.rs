@@ -48,7 +48,13 @@ pub fn build() -> Result<()> {
 fn build_packages(packages: &BTreeSet<&str>) -> Result<()> {
     progress("product: building (the first time takes some minutes)");
     let mut run = setup::cargo()
-        .args(["build", "--release", "--quiet", "--features", "cardwarden-tests/guest"])
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--features",
+            "cardwarden-tests/guest",
+        ])
         .current_dir(place::repository());
     for package in packages {
         run = run.args(["--package", package]);
@@ -93,14 +99,15 @@ fn resolve(origin: Origin, to: &str) -> Result<Vec<(PathBuf, String)>> {
         Origin::Repository(path) => vec![(place::repository().join(path), to.to_owned())],
         Origin::Folder(folder, ending) => {
             let folder = place::repository().join(folder);
-            let entries = std::fs::read_dir(&folder)
-                .with_context(|| format!("list {}", folder.display()))?;
+            let entries =
+                std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?;
             entries
                 .flatten()
                 .map(|entry| entry.path())
                 .filter_map(|path| {
                     let name = path.file_name()?.to_str()?.to_owned();
-                    name.ends_with(ending).then(|| (path, format!("{to}/{name}")))
+                    name.ends_with(ending)
+                        .then(|| (path, format!("{to}/{name}")))
                 })
                 .collect()
         }
@@ -134,7 +141,8 @@ fn enable_units(stage: &Path, paths: &[&String]) -> Result<()> {
         for link in links(&unit, name) {
             let link = stage.join("etc/systemd/system").join(link);
             let parent = link.parent().context("a path without parent")?;
-            std::fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("make {}", parent.display()))?;
             symlink(path, &link).with_context(|| format!("link {}", link.display()))?;
         }
     }
@@ -155,7 +163,10 @@ fn links(unit: &str, name: &str) -> Vec<String> {
                 "Alias" => Some(target.to_owned()),
                 _ => None,
             };
-            value.split_whitespace().filter_map(link).collect::<Vec<_>>()
+            value
+                .split_whitespace()
+                .filter_map(link)
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -163,8 +174,15 @@ fn links(unit: &str, name: &str) -> Vec<String> {
 /// Keeps the four newest layers: switching between two states of the source should not cost a new one.
 fn forget_old(dir: &Path) -> Result<()> {
     let mut layers = Vec::new();
-    for entry in std::fs::read_dir(dir).with_context(|| format!("list {}", dir.display()))?.flatten() {
-        if entry.path().extension().is_some_and(|extension| extension == "sqfs") {
+    for entry in std::fs::read_dir(dir)
+        .with_context(|| format!("list {}", dir.display()))?
+        .flatten()
+    {
+        if entry
+            .path()
+            .extension()
+            .is_some_and(|extension| extension == "sqfs")
+        {
             layers.push((entry.metadata()?.modified()?, entry.path()));
         }
     }
@@ -184,7 +202,11 @@ mod tests {
         let unit = "[Unit]\nBefore=a\n[Install]\nWantedBy=sysinit.target multi-user.target\nAlias=dbus-x.service\n";
         assert_eq!(
             links(unit, "x.service"),
-            ["sysinit.target.wants/x.service", "multi-user.target.wants/x.service", "dbus-x.service"]
+            [
+                "sysinit.target.wants/x.service",
+                "multi-user.target.wants/x.service",
+                "dbus-x.service"
+            ]
         );
         assert!(links("[Unit]\nWantedBy=x\n", "x.service").is_empty());
     }

@@ -36,13 +36,19 @@ pub fn squashfs() -> Result<PathBuf> {
     let suite = apt::host_suite()?;
     let customise = CUSTOMISE.replace("MASKED", &pins::MASKED_UNITS.join(" "));
     let packages = pins::GUEST_PACKAGES.join(",");
-    let name = Key::default().with(&suite).with(&packages).with(&customise).name();
+    let name = Key::default()
+        .with(&suite)
+        .with(&packages)
+        .with(&customise)
+        .name();
     let dir = place::lab("rootfs")?;
     let path = dir.join(format!("{suite}-{name}.sqfs"));
     if path.is_file() {
         return Ok(path);
     }
-    progress(format!("image: making a Debian {suite} for the guest (about a minute)"));
+    progress(format!(
+        "image: making a Debian {suite} for the guest (about a minute)"
+    ));
     let work = dir.join("work");
     fresh_folder(&work)?;
     let hook = work.join("customise");
@@ -53,12 +59,18 @@ pub fn squashfs() -> Result<PathBuf> {
     place::write_whole(&sources, apt::lines(&apt::host_sources()?))?;
     let root = work.join("root");
     Run::as_root("mmdebstrap")
-        .args(["--mode=root", "--variant=minbase", "--format=directory", "--quiet"])
+        .args([
+            "--mode=root",
+            "--variant=minbase",
+            "--format=directory",
+            "--quiet",
+        ])
         .arg(format!("--include={packages}"))
         .arg("--aptopt=Acquire::Languages \"none\"")
-        .args(["doc", "man", "locale", "info"].map(|name| {
-            format!("--dpkgopt=path-exclude=/usr/share/{name}/*")
-        }))
+        .args(
+            ["doc", "man", "locale", "info"]
+                .map(|name| format!("--dpkgopt=path-exclude=/usr/share/{name}/*")),
+        )
         .arg(format!("--customize-hook={}", hook.display()))
         .arg(&suite)
         .arg(&root)

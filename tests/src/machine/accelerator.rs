@@ -38,7 +38,11 @@ impl Accelerator {
     pub const fn arguments(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Kvm => &[("-accel", "kvm"), ("-cpu", "host"), ("-smp", "2")],
-            Self::Tcg => &[("-accel", "tcg,thread=multi"), ("-cpu", "max"), ("-smp", "2")],
+            Self::Tcg => &[
+                ("-accel", "tcg,thread=multi"),
+                ("-cpu", "max"),
+                ("-smp", "2"),
+            ],
             Self::Counting => &[
                 ("-accel", "tcg,thread=single"),
                 ("-cpu", "max"),
@@ -78,7 +82,11 @@ impl Accelerator {
         }
         let _lock = image::lock("accelerator")?;
         let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let key = Key::default().with(boot).with(qemu::version()?).with("probe 1").name();
+        let key = Key::default()
+            .with(boot)
+            .with(qemu::version()?)
+            .with("probe 1")
+            .name();
         let known = place::lab("accelerator")?.join(key);
         if let Ok(text) = std::fs::read_to_string(&known) {
             return Ok(if text == "kvm" { Self::Kvm } else { Self::Tcg });
@@ -86,7 +94,9 @@ impl Accelerator {
         let chosen = match probe(image) {
             Ok(()) => Self::Kvm,
             Err(error) => {
-                progress(format!("lab: KVM is there but no guest boots with it ({error:#}); using TCG"));
+                progress(format!(
+                    "lab: KVM is there but no guest boots with it ({error:#}); using TCG"
+                ));
                 Self::Tcg
             }
         };
@@ -101,15 +111,36 @@ fn probe(image: &Image) -> Result<()> {
     let socket = dir.join("console");
     let mut child = Run::new("setpriv")
         .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
-        .args(["-nodefaults", "-nographic", "-machine", "q35", "-m", "512", "-no-reboot"])
-        .args(Accelerator::Kvm.arguments().iter().flat_map(|(name, value)| [*name, *value]))
+        .args([
+            "-nodefaults",
+            "-nographic",
+            "-machine",
+            "q35",
+            "-m",
+            "512",
+            "-no-reboot",
+        ])
+        .args(
+            Accelerator::Kvm
+                .arguments()
+                .iter()
+                .flat_map(|(name, value)| [*name, *value]),
+        )
         .arg("-kernel")
         .arg(&image.vmlinux)
         .arg("-initrd")
         .arg(&image.initrd)
-        .args(["-append", "console=ttyS0 loglevel=6 lab.probe", "-monitor", "none"])
+        .args([
+            "-append",
+            "console=ttyS0 loglevel=6 lab.probe",
+            "-monitor",
+            "none",
+        ])
         .arg("-chardev")
-        .arg(format!("socket,id=console,path={},server=on,wait=on", socket.display()))
+        .arg(format!(
+            "socket,id=console,path={},server=on,wait=on",
+            socket.display()
+        ))
         .args(["-serial", "chardev:console"])
         .into_command()
         .stdin(Stdio::null())

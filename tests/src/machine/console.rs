@@ -26,7 +26,8 @@ struct State {
 impl Console {
     /// Reads QEMU's end of the console and copies everything to `log`.
     pub fn watch(mut stream: UnixStream, log: &Path) -> Result<Self> {
-        let mut log = std::fs::File::create(log).with_context(|| format!("make {}", log.display()))?;
+        let mut log =
+            std::fs::File::create(log).with_context(|| format!("make {}", log.display()))?;
         let console = Self(Arc::default());
         let shared = Arc::clone(&console.0);
         std::thread::spawn(move || {
@@ -64,16 +65,25 @@ impl Console {
                 bail!("the machine stopped with: {last}");
             }
             if state.ended {
-                bail!("QEMU ended; the console's last line: {}", last_line(&state.text));
+                bail!(
+                    "QEMU ended; the console's last line: {}",
+                    last_line(&state.text)
+                );
             }
             if state.text.len() > seen {
                 seen = state.text.len();
                 deadline = Deadline::within(patience);
             }
             let left = deadline.left().with_context(|| {
-                format!("nothing on the console; its last line: {}", last_line(&state.text))
+                format!(
+                    "nothing on the console; its last line: {}",
+                    last_line(&state.text)
+                )
             })?;
-            state = changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         Ok(())
     }
@@ -86,7 +96,9 @@ impl Console {
 }
 
 fn last_words(text: &str) -> Option<String> {
-    text.lines().find(|line| LAST_WORDS.iter().any(|words| line.contains(words))).map(str::to_owned)
+    text.lines()
+        .find(|line| LAST_WORDS.iter().any(|words| line.contains(words)))
+        .map(str::to_owned)
 }
 
 fn last_line(text: &str) -> &str {
@@ -99,7 +111,10 @@ mod tests {
 
     #[test]
     fn a_panic_is_noticed() {
-        assert_eq!(last_words("a\nKernel panic - not syncing: x\nb").unwrap(), "Kernel panic - not syncing: x");
+        assert_eq!(
+            last_words("a\nKernel panic - not syncing: x\nb").unwrap(),
+            "Kernel panic - not syncing: x"
+        );
         assert_eq!(last_words("all is well"), None);
     }
 }

@@ -34,7 +34,10 @@ impl Deadline {
             .and_then(|text| text.parse::<u32>().ok())
             .map_or(1, |factor| factor.clamp(1, 100));
         let allowed = allowed * factor;
-        Self { at: Instant::now() + allowed, allowed }
+        Self {
+            at: Instant::now() + allowed,
+            allowed,
+        }
     }
 
     /// What is left; an error once nothing is.
@@ -62,7 +65,12 @@ impl Link {
     /// Waits until the guest says that it has started.
     pub fn await_hello(&mut self, deadline: Deadline) -> Result<()> {
         loop {
-            if self.receive(deadline).context("wait for the guest to start")?.0 == Kind::Hello {
+            if self
+                .receive(deadline)
+                .context("wait for the guest to start")?
+                .0
+                == Kind::Hello
+            {
                 return Ok(());
             }
         }
@@ -70,11 +78,17 @@ impl Link {
 
     fn receive(&mut self, deadline: Deadline) -> Result<(Kind, Vec<u8>)> {
         // A frame is small or comes in one go, so a time-out between its parts means a dead guest as well.
-        self.stream.set_read_timeout(Some(deadline.left()?)).context("set the deadline")?;
+        self.stream
+            .set_read_timeout(Some(deadline.left()?))
+            .context("set the deadline")?;
         channel::read(&mut self.stream).map_err(|error| {
             let late = [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind());
             let allowed = deadline.allowed.as_secs();
-            let context = if late { format!("no answer within {allowed} s") } else { "the machine is gone".into() };
+            let context = if late {
+                format!("no answer within {allowed} s")
+            } else {
+                "the machine is gone".into()
+            };
             anyhow::Error::new(error).context(context)
         })
     }
@@ -102,7 +116,9 @@ impl Link {
                 Ok((Kind::Output, bytes)) => sink(false, &bytes),
                 Ok((Kind::ErrorOutput, bytes)) => sink(true, &bytes),
                 Ok((Kind::Ended, status)) => {
-                    return String::from_utf8_lossy(&status).parse().context("read the exit status");
+                    return String::from_utf8_lossy(&status)
+                        .parse()
+                        .context("read the exit status");
                 }
                 Ok((Kind::Refused, why)) => bail!("{}", String::from_utf8_lossy(&why)),
                 // A machine that reboots says hello instead of an exit status.
@@ -110,7 +126,9 @@ impl Link {
                 Ok(_) => {}
                 Err(error) => {
                     self.give_up();
-                    return Err(error.context(format!("run `{}` in the guest", arguments.join(" "))));
+                    return Err(
+                        error.context(format!("run `{}` in the guest", arguments.join(" ")))
+                    );
                 }
             }
         }
@@ -154,8 +172,11 @@ impl Link {
 
     /// Sets the guest's clock to the host's.
     pub fn set_clock(&mut self, deadline: Deadline) -> Result<()> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the host's clock")?;
-        self.ask(Kind::Clock, now.as_nanos().to_string().as_bytes(), deadline).map(drop)
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .context("the host's clock")?;
+        self.ask(Kind::Clock, now.as_nanos().to_string().as_bytes(), deadline)
+            .map(drop)
     }
 
     /// Starts a program that talks with a person; see [`Link::into_stream`].
@@ -166,7 +187,9 @@ impl Link {
 
     /// The bare connection, for a caller that carries frames itself.
     pub fn stream(&self) -> Result<UnixStream> {
-        self.stream.set_read_timeout(None).context("lift the deadline")?;
+        self.stream
+            .set_read_timeout(None)
+            .context("lift the deadline")?;
         self.stream.try_clone().context("copy the connection")
     }
 }

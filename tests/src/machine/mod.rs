@@ -37,7 +37,9 @@ pub struct Snapshot {
 impl Snapshot {
     /// The snapshot kept in this folder, if it is complete.
     pub fn find(dir: &Path) -> Option<Self> {
-        dir.join("complete").is_file().then(|| Self { dir: dir.to_owned() })
+        dir.join("complete").is_file().then(|| Self {
+            dir: dir.to_owned(),
+        })
     }
 }
 
@@ -61,7 +63,11 @@ impl Slot {
             }
         }
         // Both are taken: wait for one of them, not always the same.
-        let name = if TURN.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { "slot-0" } else { "slot-1" };
+        let name = if TURN.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+            "slot-0"
+        } else {
+            "slot-1"
+        };
         Flock::lock(open(name)?, FlockArg::LockExclusive)
             .map(|lock| Self { _lock: lock })
             .map_err(|(_, errno)| errno)
@@ -88,10 +94,19 @@ impl Machine {
         let dir = folder(image)?;
         copy_disk(&image.disk, &dir)?;
         let start = Instant::now();
-        let shape = Shape { accelerator, incoming: false };
+        let shape = Shape {
+            accelerator,
+            incoming: false,
+        };
         let qemu = Qemu::start(image, &dir, shape)?;
-        let mut machine =
-            Self { qemu, dir, accelerator, kept: false, started_in: Duration::ZERO, _slot: slot };
+        let mut machine = Self {
+            qemu,
+            dir,
+            accelerator,
+            kept: false,
+            started_in: Duration::ZERO,
+            _slot: slot,
+        };
         let booted = machine.await_boot();
         machine.keep_on_error("boot", booted)?;
         machine.started_in = start.elapsed();
@@ -104,10 +119,19 @@ impl Machine {
         let dir = folder(image)?;
         copy_disk(&snapshot.dir.join("disk.ext4"), &dir)?;
         let start = Instant::now();
-        let shape = Shape { accelerator, incoming: true };
+        let shape = Shape {
+            accelerator,
+            incoming: true,
+        };
         let qemu = Qemu::start(image, &dir, shape)?;
-        let mut machine =
-            Self { qemu, dir, accelerator, kept: false, started_in: Duration::ZERO, _slot: slot };
+        let mut machine = Self {
+            qemu,
+            dir,
+            accelerator,
+            kept: false,
+            started_in: Duration::ZERO,
+            _slot: slot,
+        };
         let resumed = machine.resume(snapshot);
         machine.keep_on_error("restore", resumed)?;
         machine.started_in = start.elapsed();
@@ -117,7 +141,11 @@ impl Machine {
     fn resume(&mut self, snapshot: &Snapshot) -> Result<()> {
         let deadline = Deadline::within(Duration::from_mins(1));
         let state = snapshot.dir.join("state");
-        self.qemu.qmp.migrate("migrate-incoming", &format!("exec:cat '{}'", state.display()), deadline)?;
+        self.qemu.qmp.migrate(
+            "migrate-incoming",
+            &format!("exec:cat '{}'", state.display()),
+            deadline,
+        )?;
         self.qemu.qmp.command("cont", &json!({}), deadline)?;
         self.qemu.link.set_clock(deadline)
     }
@@ -138,10 +166,17 @@ impl Machine {
             let last = self.qemu.console.last_words().unwrap_or_default();
             return Err(error.context(last));
         }
-        let state = self.within(deadline.left()?, &["systemctl", "is-system-running", "--wait"])?;
+        let state = self.within(
+            deadline.left()?,
+            &["systemctl", "is-system-running", "--wait"],
+        )?;
         if state.stdout.trim() != "running" {
             let failed = self.sh("systemctl --failed --no-legend --plain; journalctl -b -p err --no-pager | tail -20")?;
-            bail!("systemd says '{}':\n{}", state.stdout.trim(), failed.stdout.trim());
+            bail!(
+                "systemd says '{}':\n{}",
+                state.stdout.trim(),
+                failed.stdout.trim()
+            );
         }
         Ok(())
     }
@@ -160,7 +195,9 @@ impl Machine {
         match asked {
             Ok(0) => {}
             Ok(status) => bail!("systemctl reboot failed with status {status}"),
-            Err(error) if format!("{error:#}").contains("rebooted meanwhile") => return self.await_system(),
+            Err(error) if format!("{error:#}").contains("rebooted meanwhile") => {
+                return self.await_system();
+            }
             Err(error) => return Err(error),
         }
         let rebooted = self.await_guest();
@@ -170,7 +207,9 @@ impl Machine {
     /// Cuts the power and starts again: nothing is written out first.
     pub fn cut_power(&mut self) -> Result<()> {
         let deadline = Deadline::within(Duration::from_secs(10));
-        self.qemu.qmp.command("system_reset", &json!({}), deadline)?;
+        self.qemu
+            .qmp
+            .command("system_reset", &json!({}), deadline)?;
         let started = self.await_guest();
         self.keep_on_error("start after a power cut", started)
     }
@@ -190,7 +229,11 @@ impl Machine {
         let deadline = Deadline::within(Duration::from_mins(2));
         self.qemu.qmp.command("stop", &json!({}), deadline)?;
         let state = dir.join("state");
-        self.qemu.qmp.migrate("migrate", &format!("exec:cat >'{}'", state.display()), deadline)?;
+        self.qemu.qmp.migrate(
+            "migrate",
+            &format!("exec:cat >'{}'", state.display()),
+            deadline,
+        )?;
         self.qemu.end();
         copy_disk(&self.dir.join("disk.ext4"), dir)?;
         place::write_whole(&dir.join("complete"), "")?;
@@ -206,10 +249,18 @@ impl Machine {
     pub fn within(&mut self, limit: Duration, arguments: &[&str]) -> Result<Outcome> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let status = self.streaming(limit, arguments, &mut |is_error, bytes| {
-            if is_error { stderr.extend_from_slice(bytes) } else { stdout.extend_from_slice(bytes) }
+            if is_error {
+                stderr.extend_from_slice(bytes)
+            } else {
+                stdout.extend_from_slice(bytes)
+            }
         })?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Outcome { status, stdout: text(&stdout), stderr: text(&stderr) })
+        Ok(Outcome {
+            status,
+            stdout: text(&stdout),
+            stderr: text(&stderr),
+        })
     }
 
     /// Runs a program and hands its output on as it comes (true: standard error).
@@ -219,7 +270,9 @@ impl Machine {
         arguments: &[&str],
         sink: &mut dyn FnMut(bool, &[u8]),
     ) -> Result<i32> {
-        self.qemu.link.execute(arguments, b"", Deadline::within(limit), sink)
+        self.qemu
+            .link
+            .execute(arguments, b"", Deadline::within(limit), sink)
     }
 
     /// Runs a line of shell as root; any exit status is fine.
@@ -243,7 +296,9 @@ impl Machine {
 
     /// Writes a file in the guest.
     pub fn put(&mut self, path: &str, mode: u32, content: &[u8]) -> Result<()> {
-        self.qemu.link.put(path, mode, content, Deadline::within(COMMAND))
+        self.qemu
+            .link
+            .put(path, mode, content, Deadline::within(COMMAND))
     }
 
     /// Reads a file of the guest.
@@ -277,7 +332,10 @@ impl Machine {
         let files = [
             ("journal.txt", "journalctl --no-pager -o short-monotonic"),
             ("status.json", "timeout 5 cardwarden status --json"),
-            ("state.tar", "tar -cf - -C / var/lib/cardwarden etc/cardwarden"),
+            (
+                "state.tar",
+                "tar -cf - -C / var/lib/cardwarden etc/cardwarden",
+            ),
         ];
         for (name, script) in files {
             let mut bytes = Vec::new();
@@ -292,7 +350,10 @@ impl Machine {
             // Evidence that cannot be written must not hide the failure itself.
             drop(std::fs::write(self.dir.join(name), bytes));
         }
-        progress(format!("lab: console log, journal and the agent's state are kept in {}", self.dir.display()));
+        progress(format!(
+            "lab: console log, journal and the agent's state are kept in {}",
+            self.dir.display()
+        ));
     }
 }
 
@@ -313,7 +374,11 @@ impl Drop for Machine {
 fn folder(image: &Image) -> Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    place::lab(&format!("run/{}-{number}-{}", std::process::id(), image.kernel.name()))
+    place::lab(&format!(
+        "run/{}-{number}-{}",
+        std::process::id(),
+        image.kernel.name()
+    ))
 }
 
 /// The disk is sparse and small; it is copied for every machine.

@@ -54,7 +54,13 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
     }
     add("-kernel", image.vmlinux.display().to_string());
     add("-initrd", image.initrd.display().to_string());
-    add("-append", format!("console=ttyS0 loglevel=6 mitigations=off {}", shape.accelerator.kernel_options()));
+    add(
+        "-append",
+        format!(
+            "console=ttyS0 loglevel=6 mitigations=off {}",
+            shape.accelerator.kernel_options()
+        ),
+    );
     let disks = [
         (&image.rootfs, "readonly=on"),
         (&image.modules, "readonly=on"),
@@ -63,18 +69,33 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
     ];
     for (index, (file, option)) in disks.into_iter().enumerate() {
         let file = file.display();
-        add("-drive", format!("file={file},format=raw,if=none,id=disk{index},{option}"));
+        add(
+            "-drive",
+            format!("file={file},format=raw,if=none,id=disk{index},{option}"),
+        );
         add("-device", format!("virtio-blk-pci,drive=disk{index}"));
     }
     add("-device", "virtio-rng-pci".to_owned());
     add("-device", "virtio-serial-pci".to_owned());
     let socket = |name: &str| format!("path={},server=on,wait=off", dir.join(name).display());
-    add("-chardev", format!("socket,id=channel,{}", socket("channel")));
-    add("-device", "virtserialport,chardev=channel,name=lab.channel,nr=1".to_owned());
-    add("-chardev", format!("socket,id=console,{}", socket("console")));
+    add(
+        "-chardev",
+        format!("socket,id=channel,{}", socket("channel")),
+    );
+    add(
+        "-device",
+        "virtserialport,chardev=channel,name=lab.channel,nr=1".to_owned(),
+    );
+    add(
+        "-chardev",
+        format!("socket,id=console,{}", socket("console")),
+    );
     add("-serial", "chardev:console".to_owned());
     add("-monitor", "none".to_owned());
-    add("-qmp", format!("unix:{},server=on,wait=off", dir.join("qmp").display()));
+    add(
+        "-qmp",
+        format!("unix:{},server=on,wait=off", dir.join("qmp").display()),
+    );
     if shape.incoming {
         add("-incoming", "defer".to_owned());
     }
@@ -90,10 +111,18 @@ impl Qemu {
             .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
             .args(arguments(image, dir, shape))
             .into_command();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(errors);
         let mut child = spawn(command)?;
         match connect(&mut child, dir) {
-            Ok((qmp, link, console)) => Ok(Self { child, qmp, link, console }),
+            Ok((qmp, link, console)) => Ok(Self {
+                child,
+                qmp,
+                link,
+                console,
+            }),
             Err(error) => {
                 end(&mut child);
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
@@ -119,7 +148,10 @@ pub(super) fn end(child: &mut Child) {
 }
 
 fn connect(child: &mut Child, dir: &Path) -> Result<(Qmp, Link, Console)> {
-    let console = Console::watch(await_socket(child, &dir.join("console"))?, &dir.join("console.log"))?;
+    let console = Console::watch(
+        await_socket(child, &dir.join("console"))?,
+        &dir.join("console.log"),
+    )?;
     let link = Link::new(await_socket(child, &dir.join("channel"))?);
     let control = await_socket(child, &dir.join("qmp"))?;
     let qmp = Qmp::greet(control, Deadline::within(Duration::from_secs(10)))?;
@@ -134,7 +166,9 @@ pub(super) fn await_socket(child: &mut Child, path: &Path) -> Result<UnixStream>
 
     let dir = path.parent().context("a path without parent")?;
     let watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).context("inotify")?;
-    watch.add_watch(dir, AddWatchFlags::IN_CREATE).context("watch the machine's folder")?;
+    watch
+        .add_watch(dir, AddWatchFlags::IN_CREATE)
+        .context("watch the machine's folder")?;
     let deadline = Deadline::within(Duration::from_secs(10));
     loop {
         // Made, and accepting: QEMU binds before it listens.
@@ -147,7 +181,8 @@ pub(super) fn await_socket(child: &mut Child, path: &Path) -> Result<UnixStream>
         // Short turns, since QEMU's end makes no event in the folder.
         let turn = deadline.left()?.min(Duration::from_millis(50));
         let turn = PollTimeout::try_from(turn).unwrap_or(PollTimeout::ZERO);
-        nix::poll::poll(&mut [PollFd::new(watch.as_fd(), PollFlags::POLLIN)], turn).context("poll")?;
+        nix::poll::poll(&mut [PollFd::new(watch.as_fd(), PollFlags::POLLIN)], turn)
+            .context("poll")?;
         drop(watch.read_events());
     }
 }
@@ -167,8 +202,14 @@ fn spawn(command: Command) -> Result<Child> {
         requests
     });
     let (reply, answer) = mpsc::channel();
-    KEEPER.send((command, reply)).ok().context("the thread that starts QEMU is gone")?;
-    answer.recv().context("the thread that starts QEMU is gone")?.context("start QEMU")
+    KEEPER
+        .send((command, reply))
+        .ok()
+        .context("the thread that starts QEMU is gone")?;
+    answer
+        .recv()
+        .context("the thread that starts QEMU is gone")?
+        .context("start QEMU")
 }
 
 /// QEMU's own version, part of every snapshot's name.
@@ -176,4 +217,3 @@ pub fn version() -> Result<String> {
     let text = Run::new("qemu-system-x86_64").arg("--version").text()?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
-

@@ -17,14 +17,19 @@ pub struct Qmp {
 impl Qmp {
     /// Leaves the greeting phase.
     pub fn greet(stream: UnixStream, deadline: Deadline) -> Result<Self> {
-        let mut qmp = Self { stream: BufReader::new(stream) };
+        let mut qmp = Self {
+            stream: BufReader::new(stream),
+        };
         qmp.read(deadline).context("read QEMU's greeting")?;
         qmp.command("qmp_capabilities", &json!({}), deadline)?;
         Ok(qmp)
     }
 
     fn read(&mut self, deadline: Deadline) -> Result<Value> {
-        self.stream.get_ref().set_read_timeout(Some(deadline.left()?)).context("set the deadline")?;
+        self.stream
+            .get_ref()
+            .set_read_timeout(Some(deadline.left()?))
+            .context("set the deadline")?;
         let mut line = String::new();
         if self.stream.read_line(&mut line).context("read from QEMU")? == 0 {
             bail!("QEMU has ended");
@@ -36,9 +41,14 @@ impl Qmp {
     pub fn command(&mut self, name: &str, arguments: &Value, deadline: Deadline) -> Result<Value> {
         let mut line = json!({"execute": name, "arguments": arguments}).to_string();
         line.push('\n');
-        self.stream.get_mut().write_all(line.as_bytes()).context("write to QEMU")?;
+        self.stream
+            .get_mut()
+            .write_all(line.as_bytes())
+            .context("write to QEMU")?;
         loop {
-            let mut answer = self.read(deadline).with_context(|| format!("QEMU command {name}"))?;
+            let mut answer = self
+                .read(deadline)
+                .with_context(|| format!("QEMU command {name}"))?;
             if let Some(error) = answer.get("error") {
                 bail!("QEMU command {name}: {error}");
             }
@@ -56,7 +66,9 @@ impl Qmp {
         mut accept: impl FnMut(&Value) -> Result<bool>,
     ) -> Result<()> {
         loop {
-            let message = self.read(deadline).with_context(|| format!("wait for QEMU's event {name}"))?;
+            let message = self
+                .read(deadline)
+                .with_context(|| format!("wait for QEMU's event {name}"))?;
             let named = message.get("event").and_then(Value::as_str) == Some(name);
             if named && accept(message.get("data").unwrap_or(&Value::Null))? {
                 return Ok(());
@@ -72,7 +84,9 @@ impl Qmp {
         self.await_event("MIGRATION", deadline, |data| {
             match data.get("status").and_then(Value::as_str) {
                 Some("completed") => Ok(true),
-                Some("failed" | "cancelled") => bail!("QEMU could not write or read the machine's state"),
+                Some("failed" | "cancelled") => {
+                    bail!("QEMU could not write or read the machine's state")
+                }
                 _ => Ok(false),
             }
         })

@@ -100,14 +100,14 @@ fn a_card_without_room_for_both_is_emptied_first() {
 fn a_manifest_that_is_larger_than_a_container_is_read_whole() {
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("image");
-    write(&image, 1, 15, u32::MAX).unwrap();
+    write(&image, 1, 17, u32::MAX).unwrap();
     let selected = read(&image).unwrap();
     assert!(
         selected.manifest.len() > 1893,
         "{}",
         selected.manifest.len()
     );
-    assert_eq!(selected.verified.groups.len(), 16);
+    assert_eq!(selected.verified.groups.len(), 18);
 }
 
 #[test]

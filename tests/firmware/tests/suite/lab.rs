@@ -59,15 +59,16 @@ pub(crate) struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
+        // It may have ended by itself.
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 
-/// Starts pcscd. Its socket is made here and handed over as systemd does, so there is no moment
-/// in which it is not there yet.
+/// Starts pcscd, and waits until it serves. Its socket is made here and handed over as systemd
+/// does, so that waiting is the same as connecting.
 pub(crate) fn pcscd() -> Process {
-    std::fs::remove_file(SOCKET).ok();
+    drop(std::fs::remove_file(SOCKET));
     let listener = UnixListener::bind(SOCKET).unwrap();
     let child = Command::new("sh")
         .args([
@@ -78,7 +79,9 @@ pub(crate) fn pcscd() -> Process {
         .stdout(Stdio::null())
         .spawn()
         .expect("pcscd is needed");
-    Process(child)
+    let pcscd = Process(child);
+    drop(Context::establish(Scope::System).expect("pcscd does not serve"));
+    pcscd
 }
 
 /// Puts the card of an image into the reader.

@@ -2,6 +2,10 @@
 //! would else be linked with the firmware anew.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    expect(clippy::print_stdout, reason = "measurements, for who asks for them")
+)]
 
 /// The agent's reader thread, as the agent has it: its crate is a program, which no test can use.
 #[cfg(test)]

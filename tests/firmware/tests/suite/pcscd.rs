@@ -51,7 +51,7 @@ fn what_is_written_over_pcscd_reads_back_and_piv_tool_sees_the_same() {
     });
 }
 
-/// What OpenSC's tool reads from the manifest's object.
+/// What `piv-tool` reads from the manifest's object.
 fn piv_tool_reads_manifest() -> Vec<u8> {
     let output = Command::new("piv-tool")
         .args(["--reader", lab::READER])

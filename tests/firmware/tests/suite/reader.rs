@@ -51,10 +51,12 @@ impl Thread {
     }
 
     fn reading(&mut self) -> CardReading {
-        match self.next_news() {
-            CardEvent::Reading(reading) => *reading,
-            other => panic!("{other:?}"),
-        }
+        let event = self.next_news();
+        let seen = format!("{event:?}");
+        let CardEvent::Reading(reading) = event else {
+            panic!("{seen}")
+        };
+        *reading
     }
 
     fn fault(&mut self) -> &'static str {
@@ -77,17 +79,19 @@ impl Thread {
     }
 
     fn service(&mut self, expected: bool) {
-        match self.next_news() {
-            CardEvent::Service(is_there) => assert_eq!(is_there, expected),
-            other => panic!("{other:?}"),
-        }
+        let event = self.next_news();
+        assert!(
+            matches!(event, CardEvent::Service(there) if there == expected),
+            "{event:?}"
+        );
     }
 
     fn removed(&mut self) {
-        match self.next_news() {
-            CardEvent::Removed { reader } => assert_eq!(reader, READER),
-            other => panic!("{other:?}"),
-        }
+        let event = self.next_news();
+        assert!(
+            matches!(&event, CardEvent::Removed { reader } if reader == READER),
+            "{event:?}"
+        );
     }
 }
 

@@ -1,2 +1,0 @@
-//! `lab`: plays the outside world in a lab machine.
-fn main() {}

@@ -1,0 +1,197 @@
+//! The company's cards: written by the company, put into the reader, and pulled out.
+//!
+//! A card is written before it is put in, without the reader: the agent sees only finished cards.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use cardwarden_tests::run::{Key, Run};
+use cardwarden_tests::say::progress;
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::settle::{self, Expected};
+use crate::world::{self, COMPANY, Company, HOME};
+
+/// The unit that is the inserted card.
+const UNIT: &str = "lab-card";
+
+/// What can be done with cards.
+#[derive(Subcommand)]
+pub(crate) enum Play {
+    /// The company writes a card with this policy, and it goes into the reader
+    Insert(Insert),
+    /// The card comes out
+    Remove,
+}
+
+/// Options of `lab card insert`.
+#[derive(Args)]
+pub(crate) struct Insert {
+    /// The policy, TOML
+    policy: PathBuf,
+    /// The policy's version; without it, one more than the company's last if the text is another
+    #[arg(long)]
+    version: Option<u64>,
+    /// The company; every other than "B Company" is a stranger to this device
+    #[arg(long, default_value = COMPANY)]
+    company: String,
+    /// How the card keeps data
+    #[arg(long, default_value = "piv")]
+    profile: Profile,
+    /// What is wrong with the content: unsigned, wrong-signature, truncated, oversized or group-hash
+    #[arg(long)]
+    tamper: Option<String>,
+    /// What is wrong with the card: drop-after:N, endless-61xx or garbage
+    #[arg(long)]
+    fault: Option<String>,
+    /// The card is a copy: same content, other key
+    #[arg(long)]
+    copied: bool,
+    /// The account on the card names no server
+    #[arg(long)]
+    no_server: bool,
+}
+
+/// How a card keeps data.
+#[derive(Clone, Copy, ValueEnum)]
+enum Profile {
+    /// NIST SP 800-73
+    Piv,
+}
+
+/// Does it.
+pub(crate) fn play(play: Play) -> Result<()> {
+    match play {
+        Play::Insert(insert) => put_in(&insert),
+        Play::Remove => remove(),
+    }
+}
+
+fn put_in(insert: &Insert) -> Result<()> {
+    let Profile::Piv = insert.profile;
+    if is_in() {
+        remove()?;
+    }
+    let company = world::company(&insert.company)?;
+    let version = version(insert, &company)?;
+    let image = write(insert, &company, version)?;
+    start_reader()?;
+    settle::expect(Expected::Card)?;
+    let mut run = Run::new("systemd-run")
+        .args(["--quiet", "--collect", "--unit", UNIT])
+        // The virtual reader listens a moment after pcscd has started.
+        .args([
+            "-p",
+            "Restart=on-failure",
+            "-p",
+            "RestartSec=100ms",
+            "-p",
+            "StartLimitBurst=100",
+        ])
+        .args(["lab-card", "run", "--image"])
+        .arg(&image);
+    if let Some(fault) = &insert.fault {
+        run = run.args(["--fault", fault]);
+    }
+    run.quietly()?;
+    progress(format!(
+        "lab: the card of {} (policy version {version}) is in the reader",
+        company.name
+    ));
+    Ok(())
+}
+
+fn write(insert: &Insert, company: &Company, version: u64) -> Result<PathBuf> {
+    let dir = Path::new(HOME).join("cards");
+    std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    let image = dir.join(format!("{}.card", company.slug));
+    let mut run = Run::new("lab-card")
+        .args([
+            "provision",
+            "--company",
+            &company.name,
+            "--version",
+            &version.to_string(),
+        ])
+        .arg("--image")
+        .arg(&image)
+        .arg("--key")
+        .arg(&company.key)
+        .arg("--policy")
+        .arg(&insert.policy);
+    if !insert.no_server {
+        run = run.args([
+            "--server-url",
+            "https://localhost:8443",
+            "--server-id",
+            &company.slug,
+        ]);
+        run = run.args(["--server-ca", "/var/lib/lab/server/ca.pem"]);
+    }
+    if let Some(tamper) = &insert.tamper {
+        run = run.args(["--tamper", tamper]);
+    }
+    run.quietly()?;
+    if !insert.copied {
+        return Ok(image);
+    }
+    let copy = dir.join(format!("{}-copy.card", company.slug));
+    Run::new("lab-card")
+        .args(["copy", "--from"])
+        .arg(&image)
+        .arg("--to")
+        .arg(&copy)
+        .quietly()?;
+    Ok(copy)
+}
+
+/// The company numbers its policies: the same text keeps its number, another gets the next.
+fn version(insert: &Insert, company: &Company) -> Result<u64> {
+    let book = Path::new(HOME)
+        .join("companies")
+        .join(&company.slug)
+        .join("last-policy");
+    let content = Key::default().with_file(&insert.policy)?.name();
+    let text = std::fs::read_to_string(&book).unwrap_or_default();
+    let (last, last_content) = text.split_once(' ').unwrap_or(("0", ""));
+    let last: u64 = last.parse().context("read the company's last version")?;
+    let next = if last > 0 && last_content == content {
+        last
+    } else {
+        last + 1
+    };
+    let version = insert.version.unwrap_or(next);
+    if version >= last {
+        std::fs::write(&book, format!("{version} {content}"))
+            .with_context(|| format!("write {}", book.display()))?;
+    }
+    Ok(version)
+}
+
+fn is_in() -> bool {
+    Run::new("systemctl")
+        .args(["is-active", "--quiet", UNIT])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// pcscd is started by its socket; without either there is nothing to put a card into.
+fn start_reader() -> Result<()> {
+    let started = Run::new("systemctl")
+        .args(["start", "pcscd.service"])
+        .quietly();
+    started
+        .map(drop)
+        .context("there is no reader, since pcscd does not start")
+}
+
+fn remove() -> Result<()> {
+    if !is_in() {
+        bail!("there is no card in the reader");
+    }
+    settle::expect(Expected::NoCard)?;
+    Run::new("systemctl")
+        .args(["stop", UNIT])
+        .quietly()
+        .map(drop)
+}

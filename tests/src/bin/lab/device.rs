@@ -1,0 +1,154 @@
+//! Devices that are plugged in and out: the kernel's own virtual hardware behind real drivers.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use cardwarden_tests::run::Run;
+use cardwarden_tests::say::{progress, result};
+use clap::ValueEnum;
+
+/// Which kind is behind a name that `plug` printed.
+const PLUGGED: &str = "/run/lab-plugged";
+
+/// What can be plugged in.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// A camera (vivid, a capture node only)
+    Camera,
+    /// A Bluetooth controller (`hci_vhci` and an emulated controller)
+    Bluetooth,
+    /// A video codec on the cameras' major number (vicodec); no camera
+    Codec,
+    /// A sound card with capture (snd-aloop)
+    Microphone,
+    /// An infrared transceiver (rc-loopback)
+    Infrared,
+    /// NFC controllers (nfcsim)
+    Nfc,
+}
+
+/// Module with options, class below /sys/class, and how names start there.
+struct Driver {
+    module: &'static [&'static str],
+    class: &'static str,
+    prefix: &'static str,
+}
+
+impl Kind {
+    const fn driver(self) -> Driver {
+        let (module, class, prefix): (&[&str], _, _) = match self {
+            // node_types: bit 0 is video capture (drivers/media/test-drivers/vivid/vivid-core.c).
+            Self::Camera => (
+                &["vivid", "n_devs=1", "node_types=0x1"],
+                "video4linux",
+                "video",
+            ),
+            Self::Bluetooth => (&["hci_vhci"], "bluetooth", "hci"),
+            Self::Codec => (&["vicodec"], "video4linux", "video"),
+            Self::Microphone => (&["snd_aloop"], "sound", "pcm"),
+            Self::Infrared => (&["rc_loopback"], "lirc", "lirc"),
+            Self::Nfc => (&["nfcsim"], "nfc", "nfc"),
+        };
+        Driver {
+            module,
+            class,
+            prefix,
+        }
+    }
+}
+
+/// Plugs it in and prints its name.
+pub(crate) fn plug(kind: Kind) -> Result<()> {
+    let driver = kind.driver();
+    let name = driver.module.first().copied().unwrap_or_default();
+    if Path::new("/sys/module").join(name).exists() && (kind != Kind::Bluetooth || is_emulating()) {
+        bail!("the lab has one of these, and it is plugged in");
+    }
+    let before = devices(&driver);
+    Run::new("modprobe").args(driver.module).quietly()?;
+    if kind == Kind::Bluetooth {
+        emulate_controller()?;
+    }
+    Run::new("udevadm")
+        .args(["settle", "--timeout=20"])
+        .quietly()?;
+    let after = devices(&driver);
+    let found = after
+        .difference(&before)
+        .next()
+        .context("the driver made no device")?;
+    let node = Path::new("/dev").join(found);
+    let shown = if node.exists() {
+        node.display().to_string()
+    } else {
+        found.clone()
+    };
+    remember(found, name)?;
+    result(shown);
+    Ok(())
+}
+
+/// The names of a class's devices, in order.
+fn devices(driver: &Driver) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(Path::new("/sys/class").join(driver.class));
+    entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(driver.prefix) && !name.contains(':'))
+        .collect()
+}
+
+fn is_emulating() -> bool {
+    let active = Run::new("systemctl")
+        .args(["is-active", "--quiet", "lab-btvirt"])
+        .output();
+    active.is_ok_and(|output| output.status.success())
+}
+
+/// The controller is a program behind /dev/vhci; as a unit, since it must outlive the shell that asked for it.
+fn emulate_controller() -> Result<()> {
+    Run::new("systemd-run")
+        .args(["--quiet", "--collect", "--unit=lab-btvirt", "btvirt", "-l1"])
+        .quietly()?;
+    let waited = Run::new("udevadm")
+        .args(["wait", "--timeout=10", "/sys/class/bluetooth/hci0"])
+        .output()?;
+    if !waited.status.success() {
+        let said =
+            Run::new("journalctl").args(["-u", "lab-btvirt", "-o", "cat", "-n", "5", "--no-pager"]);
+        bail!(
+            "no Bluetooth controller appeared; its emulator said: {}",
+            said.text()?
+        );
+    }
+    Ok(())
+}
+
+fn remember(device: &str, module: &str) -> Result<()> {
+    std::fs::create_dir_all(PLUGGED).with_context(|| format!("make {PLUGGED}"))?;
+    let note = Path::new(PLUGGED).join(device);
+    std::fs::write(&note, module).with_context(|| format!("write {}", note.display()))
+}
+
+/// Unplugs what `plug` printed.
+pub(crate) fn unplug(name: &str) -> Result<()> {
+    let device = name.trim_start_matches("/dev/");
+    let note = Path::new(PLUGGED).join(device);
+    let module = std::fs::read_to_string(&note)
+        .with_context(|| format!("{name} was not plugged in by `lab plug`"))?;
+    if module == "hci_vhci" && is_emulating() {
+        Run::new("systemctl")
+            .args(["stop", "lab-btvirt"])
+            .quietly()?;
+    }
+    Run::new("modprobe").args(["-r", &module]).quietly()?;
+    Run::new("udevadm")
+        .args(["settle", "--timeout=20"])
+        .quietly()?;
+    std::fs::remove_file(&note).with_context(|| format!("remove {}", note.display()))?;
+    progress(format!("lab: {name} is unplugged"));
+    Ok(())
+}

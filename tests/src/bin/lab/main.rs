@@ -1,0 +1,93 @@
+//! `lab`: plays the outside world in a lab machine: the company and its cards, devices that are plugged in, the
+//! company's server, and a person who sits at the machine.
+//!
+//! It uses the product only as a user could: by its commands and its server's interface.
+
+mod card;
+mod device;
+mod person;
+mod server;
+mod settle;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use cardwarden_tests::say;
+use clap::{Parser, Subcommand};
+
+/// Plays the outside world in a lab machine.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    play: Play,
+}
+
+#[derive(Subcommand)]
+enum Play {
+    /// The company's cards
+    Card {
+        #[command(subcommand)]
+        play: card::Play,
+    },
+    /// Plug a device in; prints its name
+    Plug {
+        /// What to plug in
+        kind: device::Kind,
+    },
+    /// Unplug a device
+    Unplug {
+        /// Its name, as `plug` printed it
+        name: String,
+    },
+    /// Wait until the agent has applied and verified what was done last
+    Settle {
+        /// How long at most
+        #[arg(default_value_t = 30)]
+        seconds: u64,
+    },
+    /// The company's server
+    Server {
+        #[command(subcommand)]
+        play: server::Play,
+    },
+    /// The company releases this device
+    Release {
+        /// Only write the signed release to this file
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Run a command as an unprivileged person with a seat session
+    AsUser {
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// What happened before the machine was switched on (run at every start)
+    #[command(hide = true)]
+    Prepare,
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().play) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::progress(format!("lab: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(play: Play) -> Result<()> {
+    match play {
+        Play::Card { play } => card::play(play),
+        Play::Plug { kind } => device::plug(kind),
+        Play::Unplug { name } => device::unplug(&name),
+        Play::Settle { seconds } => settle::settle(seconds),
+        Play::Server { play } => server::play(&play),
+        Play::Release { out } => server::release(out.as_ref()),
+        Play::AsUser { command } => person::run(&command),
+        Play::Prepare => world::prepare(),
+    }
+}
