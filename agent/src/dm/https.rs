@@ -1,0 +1,163 @@
+//! HTTPS to the company's server, and to no other: only the authority that the card names is
+//! trusted, redirections are not followed, and everything has a bound in bytes and in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use ureq::tls::{self, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
+
+use super::record::Record;
+
+/// Time to reach the server.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Time for one exchange.
+const EXCHANGE: Duration = Duration::from_secs(30);
+/// Longest answer, and longest head of one, in bytes.
+pub(super) const MAX_ANSWER: u64 = 64 * 1024;
+const MAX_HEAD: usize = 8 * 1024;
+/// Buffers of a connection, in bytes: the agent is small, and so is what it sends.
+const BUFFER: usize = 8 * 1024;
+
+/// Why an exchange with the server failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// No answer.
+    #[error("{address} gives no answer")]
+    NoAnswer {
+        /// Whom we asked.
+        address: String,
+        /// Why.
+        #[source]
+        source: Box<ureq::Error>,
+    },
+    /// An answer that says no.
+    #[error("{address} refuses: {message} ({status} {code})")]
+    Refused {
+        /// Whom we asked.
+        address: String,
+        /// HTTP status.
+        status: u16,
+        /// The server's stable word.
+        code: String,
+        /// The server's sentence.
+        message: String,
+    },
+    /// The device's own key cannot serve.
+    #[error("the device's key or certificate cannot serve")]
+    Key(#[source] Box<ureq::Error>),
+}
+
+/// How a server says no.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    code: String,
+    message: String,
+}
+
+impl Error {
+    /// Whether the server does not take our certificate (any more): another may help.
+    pub(super) fn is_about_certificate(&self) -> bool {
+        match self {
+            Self::Refused { code, .. } => ["unknown-device", "no-certificate"].contains(&&**code),
+            Self::NoAnswer { source, .. } => is_alert(source),
+            Self::Key(_) => true,
+        }
+    }
+}
+
+/// In TLS 1.3 a server says what it thinks of a certificate when the handshake is over for us.
+fn is_alert(error: &ureq::Error) -> bool {
+    let tls = match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+        _ => None,
+    };
+    matches!(tls, Some(rustls::Error::AlertReceived(_)))
+}
+
+/// A connection to the server of a record, made at the first request and closed on drop.
+#[derive(Debug)]
+pub(super) struct Https {
+    agent: ureq::Agent,
+}
+
+impl Https {
+    /// Shows the device's certificate if `chain` has any.
+    pub(super) fn new(record: &Record, chain: &[&[u8]]) -> Result<Self, Error> {
+        let certificate = match chain {
+            [] => None,
+            chain => {
+                let key = PrivateKey::from_pem(record.device_key_pem.as_bytes())
+                    .map_err(|source| Error::Key(Box::new(source)))?;
+                let chain: Vec<_> = chain
+                    .iter()
+                    .map(|der| tls::Certificate::from_der(der).to_owned())
+                    .collect();
+                Some(ClientCert::new_with_certs(&chain, key))
+            }
+        };
+        let authority = tls::Certificate::from_der(&record.account.ca).to_owned();
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(RootCerts::Specific(Arc::new(vec![authority])))
+            .client_cert(certificate)
+            .build();
+        let config = ureq::Agent::config_builder()
+            .https_only(true)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .tls_config(tls)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(EXCHANGE))
+            .max_response_header_size(MAX_HEAD)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
+            .max_idle_connections(1)
+            .user_agent(concat!("cardwardend/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self {
+            agent: config.new_agent(),
+        })
+    }
+
+    /// Sends a body and gives the answer's, if the server says 200.
+    pub(super) fn post(
+        &self,
+        address: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let no_answer = |source| Error::NoAnswer {
+            address: address.to_owned(),
+            source: Box::new(source),
+        };
+        let mut response = self
+            .agent
+            .post(address)
+            .header("Content-Type", content_type)
+            .header("Accept", content_type)
+            .send(body)
+            .map_err(no_answer)?;
+        let status = response.status().as_u16();
+        let answer = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_vec()
+            .map_err(no_answer)?;
+        if status == 200 {
+            return Ok(answer);
+        }
+        // A proxy on the way says no in its own words.
+        let problem: Problem = serde_json::from_slice(&answer).unwrap_or_default();
+        Err(Error::Refused {
+            address: address.to_owned(),
+            status,
+            code: problem.code,
+            message: problem.message,
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! What the agent must remember to speak with a server: one file for each association, in
+//! `server/` below the state. It holds all that is needed, so that what was left to say is said
+//! even after a release and a restart.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cardwarden_policy::{Account, Endorsement};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::Link;
+use crate::durable;
+use crate::store::Bytes;
+
+/// With less than this left, a new certificate is asked for.
+const RENEWAL: SignedDuration = SignedDuration::from_hours(24 * 30);
+
+/// How to reach a server, and as whom.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// The server.
+    pub(super) account: Account,
+    /// `urn:uuid:…`.
+    pub(super) device: String,
+    /// The association.
+    pub(super) association: Uuid,
+    /// The device's key, PKCS#8 in PEM.
+    pub(super) device_key_pem: String,
+    /// The card's manifest.
+    pub(super) manifest: Bytes,
+    /// What the card signed.
+    pub(super) endorsement: Endorsement,
+    /// The card's signature.
+    pub(super) signature: Bytes,
+    /// What the server gave for it.
+    pub(super) certificate: Option<Certificate>,
+}
+
+/// The device's certificate for one server.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub(super) struct Certificate {
+    /// The device's certificate first, DER.
+    pub(super) chain: Vec<Bytes>,
+    /// When it ends.
+    pub(super) expires_at: Timestamp,
+}
+
+impl Record {
+    /// The certificate, while it serves.
+    pub(super) fn certificate(&self, now: Timestamp) -> Option<&Certificate> {
+        let ends_soon = |certificate: &&Certificate| {
+            now.saturating_add(RENEWAL)
+                .is_ok_and(|then| then < certificate.expires_at)
+        };
+        self.certificate.as_ref().filter(ends_soon)
+    }
+}
+
+/// The folder of the records.
+#[derive(Debug)]
+pub(super) struct Records {
+    folder: PathBuf,
+}
+
+impl Records {
+    /// The records below the folder of the state.
+    pub(super) fn new(state: &Path) -> Self {
+        Self {
+            folder: state.join("server"),
+        }
+    }
+
+    /// Which associations have one.
+    pub(super) fn associations(&self) -> io::Result<BTreeSet<Uuid>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) => return Err(error),
+        };
+        let mut found = BTreeSet::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            found.extend(stem.and_then(|stem| stem.parse::<Uuid>().ok()));
+        }
+        Ok(found)
+    }
+
+    /// The record of an association. A damaged one is as good as none: the link, or the next card,
+    /// makes it anew.
+    pub(super) fn load(&self, association: Uuid) -> Option<Record> {
+        let path = self.path(association);
+        let bytes = std::fs::read(&path).ok()?;
+        match serde_json::from_slice(&bytes) {
+            Ok(record) => Some(record),
+            Err(error) => {
+                tracing::warn!("{} cannot be read: {error}", path.display());
+                None
+            }
+        }
+    }
+
+    /// Remembers a record.
+    pub(super) fn save(&self, record: &Record) -> io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        durable::replace(&self.path(record.association), &serde_json::to_vec(record)?)
+    }
+
+    /// What a link says, remembered as far as the disk allows. The certificate stays as long as it
+    /// is for the same server.
+    pub(super) fn adopt(&self, link: &Link) -> (Record, io::Result<()>) {
+        let known = self.load(link.association);
+        let is_same = |known: &&Record| {
+            known.account == link.account
+                && known.device == link.device
+                && known.device_key_pem == link.device_key_pem
+        };
+        let certificate = known
+            .as_ref()
+            .filter(is_same)
+            .and_then(|known| known.certificate.clone());
+        let record = Record {
+            account: link.account.clone(),
+            device: link.device.clone(),
+            association: link.association,
+            device_key_pem: link.device_key_pem.clone(),
+            manifest: Bytes(link.manifest.clone()),
+            endorsement: link.endorsement.clone(),
+            signature: Bytes(link.signature.clone()),
+            certificate,
+        };
+        let saved = if known.as_ref() == Some(&record) {
+            Ok(())
+        } else {
+            self.save(&record)
+        };
+        (record, saved)
+    }
+
+    /// Forgets a record.
+    pub(super) fn remove(&self, association: Uuid) -> io::Result<()> {
+        durable::remove(&self.path(association))
+    }
+
+    fn path(&self, association: Uuid) -> PathBuf {
+        self.folder.join(format!("{association}.json"))
+    }
+}
