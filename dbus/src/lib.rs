@@ -24,7 +24,7 @@ mod value;
 
 pub use error::Error;
 pub use proxy::{
-    AgentProxy, Denied, DeniedArgs, DeniedStream, FunctionProxy, Snapshot, function_path,
+    AgentProxy, Changes, Denied, DeniedArgs, DeniedStream, FunctionProxy, Snapshot, function_path,
 };
 pub use value::{Agent, Function, Managed, Problem};
 

@@ -1,8 +1,12 @@
 //! Typed access to the agent.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::pin::Pin;
 
-use zbus::{Connection, OwnedObjectPath};
+use futures_core::Stream;
+use zbus::message::Type;
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath};
 
 use crate::value::{Agent, Function, Managed};
 use crate::{Error, FUNCTIONS, INTERFACE, NAME, PATH};
@@ -115,5 +119,51 @@ impl Snapshot {
             .map(|function| (function.name.clone(), function))
             .collect();
         Ok(Self { agent, functions })
+    }
+}
+
+/// Waits for whatever the agent announces: changed properties, and its coming and going.
+pub struct Changes {
+    properties: MessageStream,
+    owner: MessageStream,
+}
+
+impl Changes {
+    /// Listens from now on; look at the agent after this, not before.
+    pub async fn subscribe(bus: &Connection) -> Result<Self, Error> {
+        let properties = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .sender(NAME)
+            .interface(PROPERTIES)
+            .path_namespace(PATH)
+            .build()?;
+        let owner = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .sender("org.freedesktop.DBus")
+            .member("NameOwnerChanged")
+            .arg(0, NAME)
+            .build()?;
+        Ok(Self {
+            properties: MessageStream::for_match_rule(properties, bus, None).await?,
+            owner: MessageStream::for_match_rule(owner, bus, None).await?,
+        })
+    }
+
+    /// Waits for the next announcement; it fails when the bus goes away.
+    pub async fn next(&mut self) -> Result<(), Error> {
+        let message = poll_fn(|context| {
+            let properties = Stream::poll_next(Pin::new(&mut self.properties), context);
+            if properties.is_ready() {
+                return properties;
+            }
+            Stream::poll_next(Pin::new(&mut self.owner), context)
+        })
+        .await;
+        match message {
+            Some(message) => message.map(drop).map_err(Error::from),
+            None => Err(Error::from(zbus::Error::from(std::io::Error::from(
+                std::io::ErrorKind::ConnectionAborted,
+            )))),
+        }
     }
 }

@@ -1,0 +1,34 @@
+//! Asking the agent.
+
+use cardwarden_dbus::AgentProxy;
+use zbus::Connection;
+use zbus::proxy::CacheProperties;
+
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Runs something that needs the system bus, on a runtime that ends with it.
+pub(crate) fn ask<T>(
+    question: impl AsyncFnOnce(Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("no event loop can be made", &error))?;
+    runtime.block_on(async { question(Connection::system().await?).await })
+}
+
+/// The agent's object, always asked afresh.
+pub(crate) async fn proxy(bus: &Connection) -> Result<AgentProxy<'static>, Failure> {
+    let proxy = AgentProxy::builder(bus)
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await?;
+    Ok(proxy)
+}
+
+/// Has the agent look at everything again.
+pub(crate) async fn sync(bus: &Connection) -> Result<Output, Failure> {
+    proxy(bus).await?.sync().await?;
+    Ok(Output::text(""))
+}

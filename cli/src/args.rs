@@ -1,0 +1,314 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cardwarden_policy::Function;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done
+  1  something went wrong
+  2  the command line is wrong
+  3  the agent cannot be reached
+  4  the time ran out
+  5  what was asked or offered is refused
+
+Colour is used on a terminal only, and not when NO_COLOR is set.";
+
+/// What a company's card lets this device do, and why.
+#[derive(Debug, Parser)]
+#[command(name = "cardwarden", version, about, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(disable_help_subcommand = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Shows on one screen what is off, why, since when, until when, and whom to ask.
+    Status {
+        /// Prints JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says why a function is on or off: the rule, the decision, what enforces it, and the proof.
+    Why {
+        /// camera, microphone, bluetooth, usb, usb-gadget, infrared or nfc.
+        function: Function,
+        /// Prints JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Waits until the agent has applied and verified everything it knows of.
+    Wait(Wait),
+    /// Has the agent look at everything again and speak with the company's server now.
+    Sync,
+    /// Lets a device go: issued by the company, applied on the device.
+    #[command(subcommand)]
+    Release(ReleaseVerb),
+    /// Checks policies and makes the keys that sign them.
+    #[command(subcommand)]
+    Policy(PolicyVerb),
+    /// Lists, reads and writes smart cards.
+    #[command(subcommand)]
+    Card(CardVerb),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Wait {
+    /// What to wait for; there is nothing else yet.
+    #[arg(long, required = true)]
+    pub(crate) settled: bool,
+    /// Only what comes after this generation counts (`generation` in `status --json`).
+    #[arg(long, value_name = "GENERATION")]
+    pub(crate) after: Option<u64>,
+    /// Gives up after so many seconds, with exit status 4. Without it, waits for ever.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReleaseVerb {
+    /// Signs a release of one device (the company does this).
+    Issue(Issue),
+    /// Hands a release to the agent of this device.
+    Apply {
+        /// The file that `release issue` wrote.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Issue {
+    /// The company's private key, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The company's name, exactly as on its cards.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) company: String,
+    /// The device, `urn:uuid:…` (`device` in `status --json`).
+    #[arg(long, value_name = "URN", value_parser = device)]
+    pub(crate) device: String,
+    /// The association that ends (`association_id` in `status --json`).
+    #[arg(long, value_name = "UUID")]
+    pub(crate) association: Uuid,
+    /// Where to write the release; must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Says whether a policy is well formed, and what it does.
+    Check {
+        /// The policy, TOML.
+        file: PathBuf,
+    },
+    /// Makes a company's signing key.
+    Keygen(Keygen),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Keygen {
+    /// The kind of key.
+    #[arg(long, value_enum, default_value = "p256")]
+    pub(crate) algorithm: Algorithm,
+    /// Where to write the private key (PEM, mode 0600); must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Where to write the public key, for /etc/cardwarden/trust.d; must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public: PathBuf,
+}
+
+/// Kinds of signing key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Algorithm {
+    /// ECDSA with P-256 and SHA-256.
+    P256,
+    /// Ed25519.
+    Ed25519,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CardVerb {
+    /// Lists the readers and what is in them.
+    List {
+        /// Prints JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows what a card holds, and whether this device believes it.
+    Read(CardRead),
+    /// Writes a company's policy to a card.
+    Write(CardWrite),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CardRead {
+    /// The reader (`card list`); may be left out when only one holds a card.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+    /// Trusts this public key as well as those in /etc/cardwarden/trust.d.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<PathBuf>,
+    /// Prints JSON for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CardWrite {
+    /// The policy, TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// The company's private key, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The company's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) company: String,
+    /// The policy's version; devices refuse a lower one than they have seen.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) version: u64,
+    /// The name of the group that holds the policy.
+    #[arg(long, value_name = "NAME", default_value = "all")]
+    pub(crate) group: String,
+    /// A kind of device that the group is for, such as laptop or handset; all without it.
+    #[arg(long = "kind", value_name = "KIND")]
+    pub(crate) kinds: Vec<String>,
+    /// The company's server, https://….
+    #[arg(long, value_name = "URL", requires_all = ["server_ca", "server_id"])]
+    pub(crate) server_url: Option<String>,
+    /// The authority that the server's certificate comes from, PEM.
+    #[arg(long, value_name = "FILE", requires = "server_url")]
+    pub(crate) server_ca: Option<PathBuf>,
+    /// The server's identifier (`ServerID` in the device's `DMAcc`).
+    #[arg(long, value_name = "ID", requires = "server_url")]
+    pub(crate) server_id: Option<String>,
+    /// The card's management key, hexadecimal; the key that cards leave the factory with, without it.
+    #[arg(
+        long,
+        value_name = "HEX",
+        env = "CARDWARDEN_MANAGEMENT_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) management_key: Option<String>,
+    /// The reader (`card list`); may be left out when only one holds a card.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+}
+
+/// Reads a number of seconds, such as `30` or `0.5`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_no_number| "this is no number of seconds")?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// Reads a device's identifier; a bare UUID will do.
+fn device(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix("urn:uuid:").unwrap_or(text);
+    let device: Uuid = bare.parse().map_err(|_no_uuid| {
+        "a device is called `urn:uuid:…`, as `cardwarden status --json` says".to_owned()
+    })?;
+    Ok(format!("urn:uuid:{device}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Verb, clap::Error> {
+        Arguments::try_parse_from(line.split(' ')).map(|arguments| arguments.verb)
+    }
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_option_says_what_it_does() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {argument}",
+                    command.get_name()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Arguments::command());
+    }
+
+    #[test]
+    fn the_help_tells_the_exit_status() {
+        let help = Arguments::command().render_help().to_string();
+        assert!(help.contains("3  the agent cannot be reached"), "{help}");
+    }
+
+    #[test]
+    fn waiting_needs_to_be_told_for_what_and_takes_parts_of_a_second() {
+        let Ok(Verb::Wait(wait)) = parse("cardwarden wait --settled --timeout 0.5") else {
+            panic!("not understood")
+        };
+        assert_eq!(wait.timeout, Some(Duration::from_millis(500)));
+        assert!(parse("cardwarden wait").is_err());
+        assert!(parse("cardwarden wait --settled --timeout -1").is_err());
+    }
+
+    #[test]
+    fn a_function_that_does_not_exist_is_a_wrong_command_line() {
+        assert!(matches!(
+            parse("cardwarden why usb-gadget"),
+            Ok(Verb::Why {
+                function: Function::UsbGadget,
+                json: false
+            })
+        ));
+        let error = parse("cardwarden why kitchen").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(
+            error.to_string().contains("camera, microphone, bluetooth"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_device_is_told_from_other_words_before_anything_is_signed() {
+        let line = |device: &str| {
+            format!(
+                "cardwarden release issue --key k --company B --device {device} \
+                 --association 6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e --out o"
+            )
+        };
+        let urn = "urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e";
+        for device in [urn, "6E8B1A52-6F3C-4D54-9F4E-1F2A3B4C5D6E"] {
+            let Ok(Verb::Release(ReleaseVerb::Issue(issue))) = parse(&line(device)) else {
+                panic!("not understood: {device}")
+            };
+            assert_eq!(issue.device, urn);
+        }
+        assert!(parse(&line("laptop-7")).is_err());
+    }
+
+    #[test]
+    fn a_server_is_named_wholly_or_not_at_all() {
+        let card = "cardwarden card write --policy p --key k --company B --version 1";
+        assert!(parse(card).is_ok());
+        let server = format!("{card} --server-url https://dm.example --server-id dm");
+        assert!(parse(&server).is_err());
+        assert!(parse(&format!("{server} --server-ca ca.pem")).is_ok());
+        assert!(parse(&format!("{card} --server-ca ca.pem")).is_err());
+    }
+}

@@ -1,0 +1,158 @@
+//! The only place that prints. Everything else gives text back, so that it can be tested as text.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where output goes out"
+)]
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// What a command says, and how it ends.
+#[derive(Debug)]
+pub(crate) struct Output {
+    text: String,
+    exit: ExitCode,
+}
+
+impl Output {
+    /// Text for people, and success.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            exit: ExitCode::SUCCESS,
+        }
+    }
+
+    /// JSON for programs, and success.
+    pub(crate) fn json(value: &impl Serialize) -> Result<Self, Failure> {
+        serde_json::to_string_pretty(value)
+            .map(|text| Self::text(text + "\n"))
+            .map_err(|error| Failure::because("the answer cannot be written as JSON", &error))
+    }
+
+    /// The same, ending otherwise.
+    pub(crate) fn exiting(self, exit: crate::failure::Exit) -> Self {
+        Self {
+            exit: exit.status().into(),
+            ..self
+        }
+    }
+
+    /// Prints it.
+    pub(crate) fn print(self) -> ExitCode {
+        print!("{}", self.text);
+        self.exit
+    }
+}
+
+/// Text that grows line by line.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(String);
+
+impl Lines {
+    /// Adds a line.
+    pub(crate) fn add(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    /// Adds a name and what it stands for, in two columns.
+    pub(crate) fn pair(&mut self, name: &str, what: &str) {
+        self.add(&format!("{name:<9}{what}"));
+    }
+
+    /// Adds text that has lines of its own.
+    pub(crate) fn append(&mut self, lines: &Self) {
+        self.0.push_str(&lines.0);
+    }
+
+    /// The whole.
+    pub(crate) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+/// Prints why a command failed.
+pub(crate) fn complain(failure: &Failure) -> ExitCode {
+    eprintln!("cardwarden: {}", failure.text);
+    failure.exit.status().into()
+}
+
+/// Whether text is coloured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Paint {
+    /// For a terminal.
+    Colour,
+    /// For everything else.
+    Plain,
+}
+
+impl Paint {
+    /// Colour for a terminal, unless `NO_COLOR` (no-color.org) or `TERM=dumb` says otherwise.
+    pub(crate) fn for_terminal() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if std::io::stdout().is_terminal() && !refused {
+            Self::Colour
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// What matters: headings and names.
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    /// What is as it should be.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    /// What is off.
+    pub(crate) fn off(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    /// What is wrong.
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.wrap("31", text)
+    }
+
+    fn wrap(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Colour => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+}
+
+/// Text from elsewhere (a policy, a card, a server) without the control characters by which it
+/// could rewrite a terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_elsewhere_cannot_rewrite_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+
+    #[test]
+    fn plain_text_has_no_colour() {
+        assert_eq!(Paint::Plain.bad("off"), "off");
+        assert_eq!(Paint::Colour.bad("off"), "\u{1b}[31moff\u{1b}[0m");
+    }
+}

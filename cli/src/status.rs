@@ -1,0 +1,528 @@
+//! `cardwarden status`: everything on one screen, for people and (with fields that stay) for
+//! programs.
+
+use std::collections::BTreeMap;
+
+use cardwarden_dbus::{Agent, Function, Problem, Snapshot};
+use cardwarden_policy::Function as Known;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use zbus::Connection;
+
+use crate::failure::Failure;
+use crate::output::{Lines, Output, Paint, harmless};
+
+/// Shows how the device stands.
+pub(crate) async fn show(bus: &Connection, json: bool, paint: Paint) -> Result<Output, Failure> {
+    let snapshot = Snapshot::read(bus).await?;
+    if json {
+        return Output::json(&Status::from(&snapshot));
+    }
+    Ok(Output::text(
+        Screen {
+            paint,
+            zone: TimeZone::system(),
+        }
+        .status(&snapshot),
+    ))
+}
+
+/// `status --json`. Fields are only ever added. Instants are RFC 3339, `null` for none; durations
+/// are microseconds.
+#[derive(Serialize)]
+pub(crate) struct Status<'a> {
+    generation: u64,
+    settled: bool,
+    posture: &'a str,
+    version: &'a str,
+    device: &'a str,
+    association_id: &'a str,
+    association: Option<Association<'a>>,
+    functions: BTreeMap<&'a str, FunctionStatus<'a>>,
+    card: Card<'a>,
+    server: Server<'a>,
+    problems: Vec<ProblemStatus<'a>>,
+    timings: &'a BTreeMap<String, u64>,
+}
+
+#[derive(Serialize)]
+struct Association<'a> {
+    company: &'a str,
+    version: u64,
+    group: &'a str,
+    contact: Option<&'a str>,
+    since: Option<Timestamp>,
+    signer: &'a str,
+}
+
+/// One function, as `status --json` and `why --json` show it.
+#[derive(Serialize)]
+pub(crate) struct FunctionStatus<'a> {
+    verdict: &'a str,
+    source: &'a str,
+    reason: &'a str,
+    rule: Option<&'a str>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    achieved: &'a str,
+    tier: &'a str,
+    enforcers: &'a [String],
+    proof: &'a str,
+    denials: u64,
+    sentence: &'a str,
+    audited: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Card<'a> {
+    reader: Option<&'a str>,
+    readers: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Server<'a> {
+    url: Option<&'a str>,
+    enrolled: bool,
+    pending: u64,
+    last_contact: Option<Timestamp>,
+    problem: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ProblemStatus<'a> {
+    code: &'a str,
+    text: &'a str,
+    at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a Snapshot> for Status<'a> {
+    fn from(Snapshot { agent, functions }: &'a Snapshot) -> Self {
+        let association = some(&agent.company).map(|company| Association {
+            company,
+            version: agent.policy_version,
+            group: &agent.group,
+            contact: some(&agent.contact),
+            since: instant(agent.since),
+            signer: &agent.signer,
+        });
+        let problem = |problem: &'a Problem| ProblemStatus {
+            code: &problem.code,
+            text: &problem.text,
+            at: instant(problem.at),
+        };
+        Self {
+            generation: agent.generation,
+            settled: agent.settled,
+            posture: &agent.posture,
+            version: &agent.version,
+            device: &agent.device,
+            association_id: &agent.association_id,
+            association,
+            functions: functions
+                .values()
+                .map(|function| (function.name.as_str(), function.into()))
+                .collect(),
+            card: Card {
+                reader: some(&agent.reader),
+                readers: &agent.readers,
+            },
+            server: Server {
+                url: some(&agent.server_url),
+                enrolled: agent.server_enrolled,
+                pending: agent.server_pending,
+                last_contact: instant(agent.server_last_contact),
+                problem: some(&agent.server_problem),
+            },
+            problems: agent.problems.iter().map(problem).collect(),
+            timings: &agent.timings,
+        }
+    }
+}
+
+impl<'a> From<&'a Function> for FunctionStatus<'a> {
+    fn from(function: &'a Function) -> Self {
+        Self {
+            verdict: &function.verdict,
+            source: &function.source,
+            reason: &function.reason,
+            rule: some(&function.rule),
+            since: instant(function.since),
+            until: instant(function.until),
+            achieved: &function.achieved,
+            tier: &function.tier,
+            enforcers: &function.enforcers,
+            proof: &function.proof,
+            denials: function.denials,
+            sentence: &function.sentence,
+            audited: &function.audited,
+        }
+    }
+}
+
+/// An empty text stands for none on D-Bus.
+fn some(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// 0 stands for none on D-Bus.
+pub(crate) fn instant(seconds: i64) -> Option<Timestamp> {
+    Timestamp::from_second(seconds)
+        .ok()
+        .filter(|_| seconds != 0)
+}
+
+/// How things are shown to a person.
+pub(crate) struct Screen {
+    /// Whether in colour.
+    pub(crate) paint: Paint,
+    /// In whose wall-clock time.
+    pub(crate) zone: TimeZone,
+}
+
+impl Screen {
+    /// The whole screen.
+    pub(crate) fn status(&self, Snapshot { agent, functions }: &Snapshot) -> String {
+        let mut lines = self.heading(agent);
+        let known: Vec<_> = Known::ALL
+            .iter()
+            .filter_map(|known| functions.get(known.name()))
+            .collect();
+        lines.add("");
+        lines.append(&self.table(&known));
+        for function in known.iter().filter(|function| is_notable(function)) {
+            lines.add(&format!(
+                "  {}: {}",
+                function.name,
+                harmless(&function.proof)
+            ));
+        }
+        lines.add("");
+        lines.append(&self.surroundings(agent));
+        for problem in &agent.problems {
+            let code = self.paint.bad(&harmless(&problem.code));
+            lines.pair("Problem", &format!("{code}: {}", harmless(&problem.text)));
+        }
+        lines.into_text()
+    }
+
+    fn heading(&self, agent: &Agent) -> Lines {
+        let posture = match agent.posture.as_str() {
+            "unmanaged" => self
+                .paint
+                .strong("unmanaged: no company has a say on this device"),
+            "enforcing" => self
+                .paint
+                .good("enforcing: all that the company asks holds"),
+            "degraded" => self
+                .paint
+                .bad("degraded: some of what the company asks does not hold"),
+            "unproven" => self
+                .paint
+                .bad("unproven: the policy cannot be read, so all is off"),
+            other => self.paint.bad(&harmless(other)),
+        };
+        let mut lines = Lines::default();
+        let unsettled = if agent.settled {
+            ""
+        } else {
+            " (still being applied)"
+        };
+        lines.pair("Posture", &format!("{posture}{unsettled}"));
+        if let Some(company) = some(&agent.company) {
+            let company = self.paint.strong(&harmless(company));
+            let (version, group) = (agent.policy_version, harmless(&agent.group));
+            let since = self.time(agent.since);
+            lines.pair(
+                "Company",
+                &format!(
+                    "{company}, version {version} of its policy, group {group}, since {since}"
+                ),
+            );
+        }
+        if let Some(contact) = some(&agent.contact) {
+            lines.pair("Ask", &harmless(contact));
+        }
+        lines
+    }
+
+    fn table(&self, functions: &[&Function]) -> Lines {
+        let heading = [
+            "FUNCTION", "STATE", "WHY", "SINCE", "UNTIL", "HELD BY", "REFUSED",
+        ];
+        let mut rows = vec![heading.map(|cell| (cell.to_owned(), None))];
+        for function in functions {
+            let state = match (function.verdict.as_str(), function.achieved.as_str()) {
+                ("enabled", _) => ("on".to_owned(), Some(Shade::Good)),
+                ("disabled", "enforced") => ("off".to_owned(), Some(Shade::Off)),
+                ("disabled", achieved) => (format!("off, {achieved}"), Some(Shade::Bad)),
+                (other, _) => (harmless(other), Some(Shade::Bad)),
+            };
+            let plain = |cell: String| (cell, None);
+            rows.push([
+                plain(function.name.clone()),
+                state,
+                plain(harmless(&function.reason)),
+                plain(self.time(function.since)),
+                plain(self.time(function.until)),
+                plain(held_by(function)),
+                plain(if function.denials == 0 {
+                    String::new()
+                } else {
+                    function.denials.to_string()
+                }),
+            ]);
+        }
+        self.columns(&rows)
+    }
+
+    /// Pads every column to its widest cell; a shade does not count.
+    fn columns<const N: usize>(&self, rows: &[[(String, Option<Shade>); N]]) -> Lines {
+        let mut widths = [0; N];
+        for row in rows {
+            for (width, (cell, _)) in widths.iter_mut().zip(row) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        let mut lines = Lines::default();
+        for row in rows {
+            let mut shown = String::new();
+            for (width, (cell, shade)) in widths.iter().zip(row) {
+                let painted = match shade {
+                    Some(Shade::Good) => self.paint.good(cell),
+                    Some(Shade::Off) => self.paint.off(cell),
+                    Some(Shade::Bad) => self.paint.bad(cell),
+                    None => cell.clone(),
+                };
+                let gap = width.saturating_sub(cell.chars().count()).saturating_add(2);
+                shown.extend([painted, " ".repeat(gap)]);
+            }
+            lines.add(shown.trim_end());
+        }
+        lines
+    }
+
+    fn surroundings(&self, agent: &Agent) -> Lines {
+        let mut lines = Lines::default();
+        let card = match (some(&agent.reader), agent.readers.len()) {
+            (Some(reader), _) => format!("in {}", harmless(reader)),
+            (None, 0) => "none, and no reader either".to_owned(),
+            (None, 1) => "none in the reader".to_owned(),
+            (None, readers) => format!("none in any of {readers} readers"),
+        };
+        lines.pair("Card", &card);
+        if let Some(url) = some(&agent.server_url) {
+            let mut parts = vec![harmless(url)];
+            let enrolled = if agent.server_enrolled {
+                "enrolled"
+            } else {
+                "not yet enrolled"
+            };
+            parts.push(enrolled.to_owned());
+            if agent.server_pending > 0 {
+                parts.push(format!("{} outcomes wait", agent.server_pending));
+            }
+            if agent.server_last_contact != 0 {
+                parts.push(format!(
+                    "last spoke {}",
+                    self.time(agent.server_last_contact)
+                ));
+            }
+            lines.pair("Server", &parts.join(", "));
+            if let Some(problem) = some(&agent.server_problem) {
+                lines.pair("", &self.paint.bad(&harmless(problem)));
+            }
+        }
+        lines.pair("Device", &harmless(&agent.device));
+        lines
+    }
+
+    /// An instant as a person reads it.
+    pub(crate) fn time(&self, seconds: i64) -> String {
+        instant(seconds)
+            .map(|at| {
+                at.to_zoned(self.zone.clone())
+                    .strftime("%a %Y-%m-%d %H:%M")
+                    .to_string()
+            })
+            .unwrap_or_default()
+    }
+}
+
+/// How a cell is coloured.
+#[derive(Clone, Copy)]
+enum Shade {
+    Good,
+    Off,
+    Bad,
+}
+
+/// Whether the proof is worth a line: something is off, or is not as it should be.
+fn is_notable(function: &Function) -> bool {
+    !function.proof.is_empty() && (function.verdict != "enabled" || function.achieved != "enforced")
+}
+
+fn held_by(function: &Function) -> String {
+    if function.enforcers.is_empty() {
+        return String::new();
+    }
+    harmless(&format!(
+        "{} ({})",
+        function.enforcers.join(", "),
+        function.tier
+    ))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn camera() -> Function {
+        Function {
+            name: "camera".to_owned(),
+            verdict: "disabled".to_owned(),
+            source: "rule".to_owned(),
+            reason: "rule:work-hours".to_owned(),
+            rule: "work-hours".to_owned(),
+            until: 1_800_028_800,
+            since: 1_799_992_800,
+            achieved: "enforced".to_owned(),
+            tier: "kernel-open".to_owned(),
+            enforcers: vec!["cgroup-device".to_owned()],
+            proof: "open of /dev/video0 was refused (EPERM)".to_owned(),
+            denials: 3,
+            sentence: "camera is off: rule “work-hours” of version 7 of the policy of B Company."
+                .to_owned(),
+            audited: Vec::new(),
+        }
+    }
+
+    pub(crate) fn snapshot() -> Snapshot {
+        let nfc = Function {
+            name: "nfc".to_owned(),
+            verdict: "enabled".to_owned(),
+            source: "baseline".to_owned(),
+            reason: "baseline".to_owned(),
+            since: 1_799_992_800,
+            achieved: "enforced".to_owned(),
+            tier: "none".to_owned(),
+            ..Function::default()
+        };
+        Snapshot {
+            agent: Agent {
+                version: "0.1.0".to_owned(),
+                posture: "enforcing".to_owned(),
+                settled: true,
+                generation: 12,
+                device: "urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e".to_owned(),
+                association_id: "0d1f6a8e-8f0a-4d7b-9a51-3e1f7c1d2b3a".to_owned(),
+                company: "B Company".to_owned(),
+                policy_version: 7,
+                group: "laptops".to_owned(),
+                contact: "security@b-company.example".to_owned(),
+                since: 1_799_992_800,
+                signer: "0011223344556677".to_owned(),
+                reader: String::new(),
+                readers: vec!["Virtual PCD 00 00".to_owned()],
+                server_url: "https://dm.b-company.example".to_owned(),
+                server_pending: 2,
+                server_enrolled: true,
+                server_last_contact: 1_799_996_400,
+                server_problem: String::new(),
+                problems: vec![Problem {
+                    code: "copied-card".to_owned(),
+                    text: "the card in Virtual PCD 00 00 may be a copy; use the one you were given"
+                        .to_owned(),
+                    at: 1_799_996_400,
+                }],
+                timings: BTreeMap::from([("total".to_owned(), 345_678)]),
+            },
+            functions: [camera(), nfc]
+                .map(|function| (function.name.clone(), function))
+                .into(),
+        }
+    }
+
+    pub(crate) fn screen() -> Screen {
+        Screen {
+            paint: Paint::Plain,
+            zone: TimeZone::UTC,
+        }
+    }
+
+    #[test]
+    fn one_screen_says_what_is_off_why_until_when_and_whom_to_ask() {
+        assert_eq!(
+            screen().status(&snapshot()),
+            "\
+Posture  enforcing: all that the company asks holds
+Company  B Company, version 7 of its policy, group laptops, since Fri 2027-01-15 06:00
+Ask      security@b-company.example
+
+FUNCTION  STATE  WHY              SINCE                 UNTIL                 HELD BY                      REFUSED
+camera    off    rule:work-hours  Fri 2027-01-15 06:00  Fri 2027-01-15 16:00  cgroup-device (kernel-open)  3
+nfc       on     baseline         Fri 2027-01-15 06:00
+  camera: open of /dev/video0 was refused (EPERM)
+
+Card     none in the reader
+Server   https://dm.b-company.example, enrolled, 2 outcomes wait, last spoke Fri 2027-01-15 07:00
+Device   urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e
+Problem  copied-card: the card in Virtual PCD 00 00 may be a copy; use the one you were given
+"
+        );
+    }
+
+    #[test]
+    fn colour_changes_no_column() {
+        let coloured = Screen {
+            paint: Paint::Colour,
+            zone: TimeZone::UTC,
+        }
+        .status(&snapshot());
+        assert!(
+            coloured.contains("camera    \u{1b}[33moff\u{1b}[0m    rule:work-hours"),
+            "{coloured}"
+        );
+    }
+
+    #[test]
+    fn what_does_not_hold_is_said_where_it_is_off() {
+        let mut snapshot = snapshot();
+        for function in snapshot.functions.values_mut() {
+            function.achieved = "failed".to_owned();
+        }
+        let text = screen().status(&snapshot);
+        assert!(
+            text.contains("camera    off, failed  rule:work-hours"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn programs_get_fields_that_stay() {
+        let json = serde_json::to_value(Status::from(&snapshot())).unwrap();
+        let expected: serde_json::Value =
+            serde_json::from_str(include_str!("status.json")).unwrap();
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_device_without_a_company_has_no_association() {
+        let snapshot = Snapshot {
+            agent: Agent {
+                posture: "unmanaged".to_owned(),
+                ..Agent::default()
+            },
+            ..Snapshot::default()
+        };
+        let json = serde_json::to_value(Status::from(&snapshot)).unwrap();
+        assert!(
+            json["association"].is_null() && json["server"]["url"].is_null(),
+            "{json}"
+        );
+        assert_eq!(
+            screen().status(&snapshot).lines().next(),
+            Some("Posture  unmanaged: no company has a say on this device (still being applied)")
+        );
+    }
+}
