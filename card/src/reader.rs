@@ -311,10 +311,18 @@ impl Transport for Exclusive<'_> {
             Protocol::T1 | Protocol::RAW => command,
         };
         let mut buffer = [0; ANSWER_BUFFER];
-        self.transaction
+        let answer = self
+            .transaction
             .transmit(sent, &mut buffer)
-            .map(<[u8]>::to_vec)
-            .map_err(|source| Error::of(self.reader, source))
+            .map_err(|source| Error::of(self.reader, source))?;
+        if answer.is_empty() {
+            // No card answers without a status word: a driver may tell so that its card is gone
+            // before pcscd notices (vpcd does).
+            return Err(Error::Removed {
+                reader: self.reader.to_owned(),
+            });
+        }
+        Ok(answer.to_vec())
     }
 }
 

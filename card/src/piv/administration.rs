@@ -148,17 +148,18 @@ impl Piv<'_> {
         let issue = issue.max(current.unwrap_or(0)).saturating_add(1);
         let content: usize = lengths.iter().map(|length| object::parts(*length)).sum();
         let manifest = MANIFEST_BASE.saturating_add(lengths.len().saturating_mul(MANIFEST_ENTRY));
-        let needed = content
+        let wanted = content
             .saturating_add(object::parts(manifest))
             .saturating_sub(1);
-        let replaces = free.len() < needed;
+        let replaces = free.len() < wanted;
         if replaces {
             free.append(&mut used);
             free.sort_unstable_by(|a, b| b.cmp(a));
         }
-        if free.len() < needed {
+        // The manifest's true length is known once it is signed; writing looks again.
+        if free.len() < content {
             return Err(Error::Full {
-                needed,
+                needed: content,
                 free: free.len(),
             });
         }

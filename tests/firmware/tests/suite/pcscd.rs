@@ -68,7 +68,7 @@ fn piv_tool_reads_manifest() -> Vec<u8> {
     answer
         .lines()
         .skip(1)
-        .flat_map(|line| line.get(..line.len().min(48)).unwrap().split(' '))
+        .flat_map(|line| line.get(..line.len().min(47)).unwrap().split(' '))
         .map_while(|digits| u8::from_str_radix(digits, 16).ok())
         .collect()
 }

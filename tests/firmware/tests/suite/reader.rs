@@ -60,22 +60,23 @@ impl Thread {
     }
 
     fn fault(&mut self) -> &'static str {
-        match self.next_news() {
-            CardEvent::Fault {
-                reader,
-                code,
-                problem,
-            } => {
-                assert_eq!(reader, READER);
-                assert!(
-                    problem.contains(READER) && problem.contains(": "),
-                    "{problem}"
-                );
-                println!("{code}: {problem}");
-                code
-            }
-            other => panic!("{other:?}"),
-        }
+        let event = self.next_news();
+        let seen = format!("{event:?}");
+        let CardEvent::Fault {
+            reader,
+            code,
+            problem,
+        } = event
+        else {
+            panic!("{seen}")
+        };
+        assert_eq!(reader, READER);
+        assert!(
+            problem.contains(READER) && problem.contains(": "),
+            "{problem}"
+        );
+        println!("{code}: {problem}");
+        code
     }
 
     fn service(&mut self, expected: bool) {
