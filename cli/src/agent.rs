@@ -4,7 +4,7 @@ use cardwarden_dbus::AgentProxy;
 use zbus::Connection;
 use zbus::proxy::CacheProperties;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 /// Runs something that needs the system bus, on a runtime that ends with it.
@@ -15,7 +15,16 @@ pub(crate) fn ask<T>(
         .enable_all()
         .build()
         .map_err(|error| Failure::because("no event loop can be made", &error))?;
-    runtime.block_on(async { question(Connection::system().await?).await })
+    runtime.block_on(async {
+        let bus = Connection::system().await.map_err(|error| {
+            Failure::because(
+                "the system bus cannot be reached, so neither can the agent",
+                &error,
+            )
+            .exiting(Exit::Unreachable)
+        })?;
+        question(bus).await
+    })
 }
 
 /// The agent's object, always asked afresh.

@@ -20,7 +20,7 @@ Colour is used on a terminal only, and not when NO_COLOR is set.";
 
 /// What a company's card lets this device do, and why.
 #[derive(Debug, Parser)]
-#[command(name = "cardwarden", version, about, after_help = EXIT_STATUS, max_term_width = 100)]
+#[command(name = "cardwarden", version, after_help = EXIT_STATUS, max_term_width = 100)]
 #[command(disable_help_subcommand = true, subcommand_required = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]

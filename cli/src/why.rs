@@ -18,9 +18,11 @@ pub(crate) async fn show(
     paint: Paint,
 ) -> Result<Output, Failure> {
     let Snapshot { agent, functions } = Snapshot::read(bus).await?;
-    let function = functions
-        .get(known.name())
-        .ok_or_else(|| Failure::new(format!("the agent knows nothing of {known}")))?;
+    let function = functions.get(known.name()).ok_or_else(|| {
+        Failure::new(format!(
+            "the agent has not decided on {known} yet; try `cardwarden wait --settled` first"
+        ))
+    })?;
     if json {
         return Output::json(&Why::of(&agent, function));
     }

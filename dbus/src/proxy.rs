@@ -90,7 +90,7 @@ impl FunctionProxy<'static> {
 pub struct Snapshot {
     /// The agent's object.
     pub agent: Agent,
-    /// Every function that the agent knows, by name.
+    /// Every function that the agent has decided on, by name.
     pub functions: BTreeMap<String, Function>,
 }
 
@@ -116,6 +116,7 @@ impl Snapshot {
         let functions = objects
             .into_values()
             .filter_map(|object| object.function)
+            .filter(|function| !function.verdict.is_empty())
             .map(|function| (function.name.clone(), function))
             .collect();
         Ok(Self { agent, functions })
