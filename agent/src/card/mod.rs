@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cardwarden_policy::{Anchors, Endorsement, Manifest, Verified, manifest::Mandate};
+use cardwarden_policy::manifest::Mandate;
+use cardwarden_policy::{Anchors, Endorsement, Verified};
 use tokio::sync::{mpsc, watch as channel};
 use uuid::Uuid;
 
@@ -76,8 +77,6 @@ pub(crate) struct CardReading {
     pub(crate) manifest: Vec<u8>,
     /// The group for this device, as it lies on the card.
     pub(crate) group: Vec<u8>,
-    /// The directory, believed.
-    pub(crate) verified: Verified<Manifest>,
     /// The group, believed.
     pub(crate) mandate: Verified<Mandate>,
     /// What the card signed.

@@ -151,7 +151,6 @@ fn read_once(
         reader,
         manifest: selected.manifest,
         group: selected.group,
-        verified: selected.verified,
         mandate: selected.mandate,
         endorsement,
         signature,

@@ -1,0 +1,8 @@
+//! The card crate without a card: conversations as data, and laws that hold for every card.
+
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod sessions;
