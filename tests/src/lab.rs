@@ -1,7 +1,7 @@
 //! A ready machine for a kernel: product installed, agent and server running; restored from a snapshot.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 
@@ -10,20 +10,24 @@ use crate::machine::accelerator::Accelerator;
 use crate::machine::{Machine, Snapshot, qemu};
 use crate::pins::Kernel;
 use crate::place;
-use crate::run::Run;
+use crate::run::{Key, Run};
 use crate::say::progress;
+
+/// Environment variable with the packed product layer; without it, the product is built.
+pub const PRODUCT: &str = "CARDWARDEN_LAB_PRODUCT";
 
 /// The packed product layer of this process: built once, or as `cargo xtask` has just built it.
 pub fn product_layer() -> Result<PathBuf> {
-    static LAYER: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(layer) = LAYER.get() {
+    static LAYER: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let mut layer = LAYER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(layer) = layer.as_ref() {
         return Ok(layer.clone());
     }
-    let layer = match std::env::var_os("CARDWARDEN_LAB_PRODUCT") {
+    let made = match std::env::var_os(PRODUCT) {
         Some(path) => PathBuf::from(path),
         None => product::layer()?,
     };
-    Ok(LAYER.get_or_init(|| layer).clone())
+    Ok(layer.insert(made).clone())
 }
 
 /// A machine with the product, restored from the snapshot for it; the first time it is booted and saved.
@@ -31,6 +35,26 @@ pub fn ready(kernel: Kernel) -> Result<Machine> {
     let image = Image::make(kernel, &product_layer()?)?;
     let accelerator = Accelerator::choose(&image)?;
     machine(&image, accelerator)
+}
+
+/// A ready machine in which a script has been run, by a snapshot taken after that; its name is its content.
+pub fn prepared(kernel: Kernel, script: &str) -> Result<Machine> {
+    let image = Image::make(kernel, &product_layer()?)?;
+    let accelerator = Accelerator::choose(&image)?;
+    let first = snapshot(&image, accelerator)?;
+    let dir = first.dir().join(Key::default().with(script).name());
+    let lock = image::lock(&format!("snapshot-{}", kernel.name()))?;
+    if Snapshot::find(&dir).is_none() {
+        let mut machine = Machine::restore(&image, accelerator, &first)?;
+        if let Err(error) = machine.ok(script) {
+            machine.keep_evidence();
+            return Err(error).context("prepare a machine");
+        }
+        machine.into_snapshot(&dir)?;
+    }
+    let snapshot = Snapshot::find(&dir).context("the snapshot is gone")?;
+    drop(lock);
+    Machine::restore(&image, accelerator, &snapshot)
 }
 
 /// A machine without the product: only Debian and the lab's own programs.

@@ -13,6 +13,7 @@
 //! | [`machine`] | one virtual machine: boot, snapshot, restore, run commands, reboot |
 //! | [`lab`] | the whole: a ready machine for a kernel |
 //! | [`session`] | what `cargo xtask lab` offers on top |
+//! | [`scenario`] | what scenario tests share |
 //!
 //! Nothing here is part of the product, and no product crate is used at build time: the lab sees only what a
 //! user would see, namely installed files.
@@ -27,5 +28,6 @@ pub mod pins;
 pub mod place;
 pub mod run;
 pub mod say;
+pub mod scenario;
 pub mod session;
 pub mod setup;

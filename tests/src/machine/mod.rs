@@ -41,6 +41,11 @@ impl Snapshot {
             dir: dir.to_owned(),
         })
     }
+
+    /// Where it is kept.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
 }
 
 /// The right to run one of the two machines that may run at once; released on drop.
@@ -250,9 +255,9 @@ impl Machine {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let status = self.streaming(limit, arguments, &mut |is_error, bytes| {
             if is_error {
-                stderr.extend_from_slice(bytes)
+                stderr.extend_from_slice(bytes);
             } else {
-                stdout.extend_from_slice(bytes)
+                stdout.extend_from_slice(bytes);
             }
         })?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cardwarden_policy::{Anchors, Manifest, SigningKey, Verified};
 use tokio::sync::{mpsc, watch};
@@ -247,5 +248,49 @@ fn the_thread_ends_wherever_it_waits() {
         assert!(matches!(waiting_for_cards.next(), CardEvent::Readers(names) if names.len() == 2));
         waiting_for_cards.reader.stop();
         assert!(waiting_for_cards.events.blocking_recv().is_none());
+    });
+}
+
+/// How often the reader thread gave up the processor of its own accord.
+fn wake_ups() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let texts = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("status")));
+    texts
+        .map(Result::unwrap)
+        .find(|text| text.starts_with("Name:\tcard reader\n"))
+        .and_then(|text| {
+            text.lines()
+                .find_map(|l| l.strip_prefix("voluntary_ctxt_switches:\t")?.parse().ok())
+        })
+        .expect("there is no reader thread")
+}
+
+/// Lets time pass in which nothing is to happen.
+fn let_pass(time: Duration) {
+    let (_sender, nothing) = std::sync::mpsc::channel::<()>();
+    assert!(nothing.recv_timeout(time).is_err());
+}
+
+#[test]
+fn an_idle_thread_does_not_wake() {
+    lab::isolated(|folder| {
+        let idle = Duration::from_secs(
+            std::env::var("LAB_CARD_IDLE").map_or(2, |seconds| seconds.parse().unwrap()),
+        );
+        let image = issued(folder);
+        let mut thread = Thread::start(&lab::company());
+        let_pass(Duration::from_millis(200));
+        let before = wake_ups();
+        let_pass(idle);
+        assert_eq!(wake_ups(), before, "while there is no pcscd");
+        let _pcscd = lab::pcscd();
+        thread.service(true);
+        let _card = lab::insert(&image, None);
+        thread.reading();
+        // pcscd tells once more when our own use of the card is over and when it powers it down.
+        let_pass(Duration::from_secs(2));
+        let before = wake_ups();
+        let_pass(idle);
+        assert_eq!(wake_ups(), before, "while a card is in the reader");
     });
 }

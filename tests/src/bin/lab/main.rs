@@ -4,8 +4,10 @@
 //! It uses the product only as a user could: by its commands and its server's interface.
 
 mod card;
+mod count;
 mod device;
 mod person;
+mod probe;
 mod server;
 mod settle;
 mod world;
@@ -46,6 +48,9 @@ enum Play {
         /// How long at most
         #[arg(default_value_t = 30)]
         seconds: u64,
+        /// Also wait until the server has been told everything
+        #[arg(long)]
+        reported: bool,
     },
     /// The company's server
     Server {
@@ -63,6 +68,11 @@ enum Play {
         /// The command and its arguments
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
+    },
+    /// Try what is to be refused, and say what the kernel answers
+    Try {
+        #[command(subcommand)]
+        what: probe::Try,
     },
     /// What happened before the machine was switched on (run at every start)
     #[command(hide = true)]
@@ -84,10 +94,11 @@ fn perform(play: Play) -> Result<()> {
         Play::Card { play } => card::play(play),
         Play::Plug { kind } => device::plug(kind),
         Play::Unplug { name } => device::unplug(&name),
-        Play::Settle { seconds } => settle::settle(seconds),
+        Play::Settle { seconds, reported } => settle::settle(seconds, reported),
         Play::Server { play } => server::play(&play),
         Play::Release { out } => server::release(out.as_ref()),
         Play::AsUser { command } => person::run(&command),
+        Play::Try { what } => probe::attempt(&what),
         Play::Prepare => world::prepare(),
     }
 }

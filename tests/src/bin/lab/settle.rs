@@ -51,7 +51,7 @@ fn generation(status: &Value) -> Option<u64> {
 }
 
 /// Waits; an error after so many seconds.
-pub(crate) fn settle(seconds: u64) -> Result<()> {
+pub(crate) fn settle(seconds: u64, reported: bool) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     if let Ok(note) = std::fs::read_to_string(NOTE) {
         see(&note, deadline.min(Instant::now() + SEEING))?;
@@ -63,7 +63,26 @@ pub(crate) fn settle(seconds: u64) -> Result<()> {
             .unwrap_or_default();
         bail!("the agent has not settled within {seconds} s\n{status}");
     }
-    Ok(())
+    if reported { report(deadline) } else { Ok(()) }
+}
+
+/// Follows the agent's states until the server has taken every outcome.
+fn report(deadline: Instant) -> Result<()> {
+    // Not to wait for the agent's next try, which may be minutes away after failed ones.
+    Run::new("cardwarden").arg("sync").quietly()?;
+    loop {
+        let now = status()?;
+        let enrolled = now.get("server_enrolled").and_then(Value::as_bool) == Some(true);
+        if enrolled && now.get("server_pending").and_then(Value::as_u64) == Some(0) {
+            return Ok(());
+        }
+        if !wait(generation(&now), deadline)? {
+            bail!(
+                "the server has not been told everything: {}",
+                text(&now, "server_problem")
+            );
+        }
+    }
 }
 
 /// Follows the agent's states until one shows what was expected, or for as long as that may take: a bad card that

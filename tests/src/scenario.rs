@@ -1,0 +1,130 @@
+//! What scenario tests share: machines in a known state, attempts, and evidence when a law does not hold.
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use crate::lab;
+use crate::machine::Machine;
+use crate::pins::Kernel;
+
+/// The policy of "B Company" in most tests: camera and Bluetooth are off.
+pub const OFFICE: &str = r#"contact = "security@b-company.example"
+
+[[rules]]
+id = "office"
+functions = ["camera", "bluetooth"]
+action = "disable"
+notify = "No pictures and no radio in the office."
+"#;
+
+const DEVICES: &str = "set -e\nlab plug camera\nlab plug bluetooth\nmkdir /srv/copies\nmknod -m 666 /srv/copies/camera c 81 0\nlab settle\n";
+
+/// A copy of the camera's node that everybody may open as far as its mode goes, made before any card.
+pub const COPY: &str = "/srv/copies/camera";
+
+/// The camera's node in a machine where it is plugged in.
+pub const CAMERA: &str = "/dev/video0";
+
+/// A machine with camera and Bluetooth plugged in, and no card yet.
+pub fn before_the_card(kernel: Kernel) -> Result<Machine> {
+    lab::prepared(kernel, DEVICES)
+}
+
+/// The same machine with the card of [`OFFICE`] put in, and everything applied.
+pub fn with_the_card(kernel: Kernel) -> Result<Machine> {
+    let write = format!("cat >/root/policy.toml <<'END'\n{OFFICE}END\n");
+    lab::prepared(
+        kernel,
+        &format!("{DEVICES}{write}lab card insert /root/policy.toml\nlab settle\n"),
+    )
+}
+
+/// Holds a law against a machine; keeps the evidence if it is broken.
+pub fn holds(mut machine: Machine, law: impl FnOnce(&mut Machine) -> Result<()>) -> Result<()> {
+    let result = law(&mut machine);
+    if result.is_err() {
+        machine.keep_evidence();
+    }
+    result
+}
+
+/// Puts in a card with this policy and waits until the agent is done with it.
+pub fn insert(machine: &mut Machine, policy: &str, options: &str) -> Result<()> {
+    machine.put("/root/policy.toml", 0o644, policy.as_bytes())?;
+    machine.ok(&format!(
+        "lab card insert /root/policy.toml {options} && lab settle"
+    ))?;
+    Ok(())
+}
+
+/// Camera and Bluetooth are refused, to root.
+pub fn is_off(machine: &mut Machine) -> Result<()> {
+    expect(machine, &format!("lab try open {CAMERA}"), "EPERM")?;
+    expect(machine, "lab try bluetooth", "EPERM")
+}
+
+/// Camera and Bluetooth work, for root.
+pub fn is_on(machine: &mut Machine) -> Result<()> {
+    expect(machine, &format!("lab try open {CAMERA}"), "open")?;
+    expect(machine, "lab try bluetooth", "open")
+}
+
+/// A command succeeds and prints exactly this (spaces and line ends count as one space).
+pub fn expect(machine: &mut Machine, command: &str, wanted: &str) -> Result<()> {
+    let printed = machine.ok(command)?;
+    let printed: Vec<&str> = printed.split_whitespace().collect();
+    let wanted: Vec<&str> = wanted.split_whitespace().collect();
+    ensure!(
+        printed == wanted,
+        "`{command}` printed {printed:?}, not {wanted:?}"
+    );
+    Ok(())
+}
+
+/// What `cardwarden status --json` says.
+pub fn status(machine: &mut Machine) -> Result<Value> {
+    let text = machine.ok("cardwarden status --json")?;
+    serde_json::from_str(&text).context("read the status")
+}
+
+/// The codes of the status's problems.
+pub fn problems(machine: &mut Machine) -> Result<Vec<String>> {
+    let status = status(machine)?;
+    let list = status
+        .get("problems")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let code = |problem: &Value| {
+        problem
+            .get("code")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    Ok(list.iter().filter_map(code).collect())
+}
+
+/// What the server was told.
+pub fn outcomes(machine: &mut Machine) -> Result<Vec<Value>> {
+    let text = machine.ok("lab server outcomes --json")?;
+    serde_json::from_str(&text).context("read the server's list")
+}
+
+/// Makes one `#[test]` for each kernel of each law: a law is a function over a machine, and every law of the list
+/// starts from the same state.
+#[macro_export]
+macro_rules! laws {
+    (from $start:ident: $($law:ident),+ $(,)?) => {$(
+        mod $law {
+            #[test]
+            fn on_6_1() -> anyhow::Result<()> {
+                $crate::scenario::holds($crate::scenario::$start($crate::pins::Kernel::V6_1)?, super::$law)
+            }
+
+            #[test]
+            fn on_6_12() -> anyhow::Result<()> {
+                $crate::scenario::holds($crate::scenario::$start($crate::pins::Kernel::V6_12)?, super::$law)
+            }
+        }
+    )+};
+}

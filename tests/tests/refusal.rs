@@ -1,0 +1,156 @@
+//! What is off is off for everybody and by every way, and nothing else is.
+
+use anyhow::{Result, ensure};
+use cardwarden_tests::laws;
+use cardwarden_tests::machine::Machine;
+use cardwarden_tests::scenario::{self, CAMERA, COPY, expect};
+
+laws! { from with_the_card:
+    root_cannot_open_the_camera_by_any_way,
+    a_person_cannot_open_the_camera_by_any_way,
+    nobody_gets_a_bluetooth_socket,
+    what_is_no_camera_stays_usable,
+    a_camera_that_is_plugged_in_later_is_off_from_the_start,
+    status_and_why_name_rule_version_and_mechanism,
+}
+laws! { from before_the_card:
+    without_a_company_everything_works,
+}
+
+fn root_cannot_open_the_camera_by_any_way(machine: &mut Machine) -> Result<()> {
+    let look = format!("lab try open {CAMERA} {COPY}");
+    let ways = [
+        look.clone(),
+        format!("unshare --mount {look}"),
+        format!("unshare --mount --pid --fork --uts --ipc --net --cgroup {look}"),
+        format!(
+            "mkdir -p /sys/fs/cgroup/new && echo $$ >/sys/fs/cgroup/new/cgroup.procs && {look}"
+        ),
+        format!("echo $$ >/sys/fs/cgroup/cgroup.procs && {look}"),
+        format!(
+            "systemd-run --quiet --pipe --wait -p DevicePolicy=closed -p DeviceAllow={CAMERA} -p DeviceAllow='char-video4linux rw' {look}"
+        ),
+        format!("chroot / {look}"),
+        format!("setpriv --bounding-set -all --groups video {look}"),
+    ];
+    for way in ways {
+        expect(machine, &way, "EPERM EPERM")?;
+    }
+    let other_dev =
+        "mkdir -p /mnt/dev && mount -t devtmpfs dev /mnt/dev && lab try open /mnt/dev/video0";
+    expect(
+        machine,
+        &format!("unshare --mount sh -c '{other_dev}'"),
+        "EPERM",
+    )?;
+    // Making another node may be refused, and if it is not, opening it is.
+    let node = "mknod /srv/copies/new c 81 0 2>/dev/null || { echo EPERM; exit; }; lab try open /srv/copies/new";
+    expect(machine, node, "EPERM")
+}
+
+fn a_person_cannot_open_the_camera_by_any_way(machine: &mut Machine) -> Result<()> {
+    expect(
+        machine,
+        &format!("lab as-user lab try open {COPY}"),
+        "EPERM",
+    )?;
+    expect(
+        machine,
+        &format!("lab as-user unshare --user --map-root-user --mount lab try open {COPY}"),
+        "EPERM",
+    )?;
+    let own = machine.ok(&format!("lab as-user lab try open {CAMERA}"))?;
+    ensure!(
+        ["EPERM", "EACCES"].contains(&own.as_str()),
+        "the camera's own node said {own}"
+    );
+    let frames = machine.sh(&format!(
+        "lab as-user v4l2-ctl -d {CAMERA} --stream-mmap --stream-count=1"
+    ))?;
+    ensure!(frames.status != 0, "v4l2-ctl got a frame");
+    Ok(())
+}
+
+fn nobody_gets_a_bluetooth_socket(machine: &mut Machine) -> Result<()> {
+    for way in [
+        "",
+        "lab as-user",
+        "unshare --net",
+        "lab as-user unshare --user --map-root-user --net",
+    ] {
+        expect(machine, &format!("{way} lab try bluetooth"), "EPERM")?;
+    }
+    // Every protocol of the family (include/net/bluetooth/bluetooth.h: 0 to 8).
+    let every = "import socket\nfor protocol in range(9):\n for kind in (1,2,3,5):\n  try: socket.socket(31,kind,protocol); print('open')\n  except PermissionError as error: pass\n";
+    machine.put("/root/every.py", 0o644, every.as_bytes())?;
+    expect(machine, "python3 /root/every.py", "")
+}
+
+fn what_is_no_camera_stays_usable(machine: &mut Machine) -> Result<()> {
+    expect(
+        machine,
+        "lab try open /dev/null /dev/zero /dev/urandom /dev/tty1",
+        "open open open open",
+    )?;
+    let inputs = machine.ok("ls /dev/input/event* 2>/dev/null | head -1")?;
+    if !inputs.is_empty() {
+        expect(machine, &format!("lab try open {inputs}"), "open")?;
+    }
+    let codec = machine.ok("lab plug codec")?;
+    machine.ok("lab settle")?;
+    expect(machine, &format!("lab try open {codec}"), "open")?;
+    machine.ok("lab plug microphone && lab settle")?;
+    expect(
+        machine,
+        "lab try open /dev/snd/controlC0 /dev/snd/pcmC0D0p",
+        "open open",
+    )?;
+    machine.ok("python3 -c 'import socket; socket.socket(socket.AF_INET); socket.socket(socket.AF_UNIX); socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)'")?;
+    scenario::is_off(machine)
+}
+
+fn a_camera_that_is_plugged_in_later_is_off_from_the_start(machine: &mut Machine) -> Result<()> {
+    machine.ok(&format!("lab unplug {CAMERA}"))?;
+    // No waiting for the agent here: a new device is refused until something says otherwise.
+    let camera = machine.ok("lab plug camera && lab try open /dev/video0 | sed 's/^/ /'")?;
+    ensure!(camera.ends_with(" EPERM"), "the new camera said {camera:?}");
+    machine.ok("lab settle")?;
+    scenario::is_off(machine)
+}
+
+fn status_and_why_name_rule_version_and_mechanism(machine: &mut Machine) -> Result<()> {
+    let why = machine.ok("cardwarden why camera")?;
+    for word in ["office", "B Company", "cgroup-device"] {
+        ensure!(
+            why.contains(word),
+            "`why camera` does not say {word}: {why}"
+        );
+    }
+    let said = scenario::status(machine)?.to_string();
+    for word in [
+        "rule:office",
+        "B Company",
+        "cgroup-device",
+        "lsm/socket_create",
+        "enforced",
+    ] {
+        ensure!(
+            said.contains(word),
+            "`status --json` does not say {word}: {said}"
+        );
+    }
+    let bus = machine.ok(
+        "lab as-user busctl get-property org.cardwarden.Agent1 /org/cardwarden/Agent1/functions/camera org.cardwarden.Agent1.Function Verdict",
+    )?;
+    ensure!(bus == "s \"disabled\"", "over D-Bus: {bus}");
+    Ok(())
+}
+
+fn without_a_company_everything_works(machine: &mut Machine) -> Result<()> {
+    scenario::is_on(machine)?;
+    let count = machine.ok(&format!(
+        "lab as-user v4l2-ctl -d {CAMERA} --set-fmt-video=width=320,height=180 --stream-mmap --stream-count=2 --stream-to=- | wc -c"
+    ))?;
+    ensure!(count.parse::<u64>()? > 0, "no frames for a person");
+    expect(machine, "lab as-user lab try bluetooth", "open")
+}

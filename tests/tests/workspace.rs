@@ -1,0 +1,66 @@
+//! The drawing of the crates holds: nothing depends on anything that the design does not say.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// The whole drawing: who may use whom, at run time, in tests and in build scripts alike.
+const DRAWING: &[(&str, &[&str])] = &[
+    ("cardwarden-policy", &[]),
+    ("cardwarden-dbus", &[]),
+    ("cardwarden-ebpf-abi", &[]),
+    ("omadm", &[]),
+    ("cardwarden-card", &["cardwarden-policy"]),
+    (
+        "cardwarden-agent",
+        &[
+            "cardwarden-card",
+            "cardwarden-dbus",
+            "cardwarden-ebpf-abi",
+            "cardwarden-policy",
+            "omadm",
+        ],
+    ),
+    (
+        "cardwarden-cli",
+        &["cardwarden-card", "cardwarden-dbus", "cardwarden-policy"],
+    ),
+    ("cardwarden-server", &["cardwarden-policy", "omadm"]),
+    (
+        "cardwarden-lab-card",
+        &["cardwarden-card", "cardwarden-policy"],
+    ),
+    ("cardwarden-tests", &[]),
+];
+
+#[test]
+fn no_crate_uses_one_that_the_drawing_does_not_give_it() {
+    let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
+        .args(["metadata", "--format-version=1", "--no-deps"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let ours: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| package["name"].as_str().unwrap())
+        .collect();
+    let drawn: BTreeSet<&str> = DRAWING.iter().map(|(name, _)| *name).collect();
+    assert_eq!(ours, drawn, "the drawing names every crate, and no other");
+    for package in packages {
+        let name = package["name"].as_str().unwrap();
+        let (_, allowed) = DRAWING.iter().find(|(drawn, _)| *drawn == name).unwrap();
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let used = dependency["name"].as_str().unwrap();
+            assert!(
+                !ours.contains(used) || allowed.contains(&used),
+                "{name} uses {used}, which is not in the drawing"
+            );
+        }
+    }
+}
