@@ -85,7 +85,7 @@ impl Exchange {
             status.url = current
                 .as_ref()
                 .map(|record| record.account.server_url.clone());
-            status.enrolled = current.as_ref().is_some_and(|record| is_enrolled(record));
+            status.enrolled = current.as_ref().is_some_and(is_enrolled);
         });
         for association in &known {
             if current_id != Some(*association) {
@@ -171,13 +171,14 @@ impl Exchange {
         known: &BTreeSet<Uuid>,
     ) -> Result<(), Error> {
         loop {
-            let outcomes = self.queue.pending(association, MAX_OUTCOMES);
+            let outcomes = self.queue.oldest(association, MAX_OUTCOMES);
             let (verdicts, result) = sessions.report(&outcomes);
             let is_progress = self.settle(&outcomes, &verdicts);
             self.publish(|status| {
                 status.pending = self.queue.count(known);
                 if result.is_ok() {
                     status.last_contact = Some(clock::now());
+                    status.problem = None;
                 }
             });
             result?;

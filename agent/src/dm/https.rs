@@ -69,10 +69,12 @@ impl Error {
 
 /// In TLS 1.3 a server says what it thinks of a certificate when the handshake is over for us.
 fn is_alert(error: &ureq::Error) -> bool {
-    let tls = match error {
-        ureq::Error::Rustls(error) => Some(error),
-        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
-        _ => None,
+    let tls = if let ureq::Error::Rustls(error) = error {
+        Some(error)
+    } else if let ureq::Error::Io(error) = error {
+        error.get_ref().and_then(|inner| inner.downcast_ref())
+    } else {
+        None
     };
     matches!(tls, Some(rustls::Error::AlertReceived(_)))
 }

@@ -98,7 +98,11 @@ impl<'a> Name<'a> {
     fn parse(name: &'a str) -> Option<Self> {
         let (stem, ending) = name.split_once('.')?;
         let (sequence, association) = stem.split_once('-')?;
-        Some(Self { sequence: sequence.parse().ok()?, association: association.parse().ok()?, ending })
+        Some(Self {
+            sequence: sequence.parse().ok()?,
+            association: association.parse().ok()?,
+            ending,
+        })
     }
 }
 
@@ -108,8 +112,14 @@ impl Queue {
         let folder = state.join("outcomes");
         let index = create(&folder)
             .and_then(|()| survey(&folder))
-            .map_err(|source| QueueError::Folder { path: folder.clone(), source })?;
-        Ok(Self { folder, index: Mutex::new(index) })
+            .map_err(|source| QueueError::Folder {
+                path: folder.clone(),
+                source,
+            })?;
+        Ok(Self {
+            folder,
+            index: Mutex::new(index),
+        })
     }
 
     /// Keeps an outcome, durably when this returns. On an error the number is not used up.
@@ -124,9 +134,16 @@ impl Queue {
             self.drop_one(&mut index);
         }
         let sequence = index.next;
-        let outcome = Outcome { id: id(association, sequence), at, event: shortened(event) };
+        let outcome = Outcome {
+            id: id(association, sequence),
+            at,
+            event: shortened(event),
+        };
         let path = self.path(sequence, association, WAITING);
-        let failed = |source| QueueError::Write { path: path.clone(), source };
+        let failed = |source| QueueError::Write {
+            path: path.clone(),
+            source,
+        };
         let bytes = serde_json::to_vec(&outcome).map_err(|error| failed(error.into()))?;
         durable::replace(&path, &bytes).map_err(failed)?;
         index.waiting.insert(sequence, association);
@@ -142,7 +159,7 @@ impl Queue {
 
     /// At most `most` outcomes of an association, oldest first. One that cannot be read is set
     /// aside.
-    pub(crate) fn pending(&self, association: Uuid, most: usize) -> Vec<Outcome> {
+    pub(crate) fn oldest(&self, association: Uuid, most: usize) -> Vec<Outcome> {
         let mut index = self.index();
         let mine: Vec<u64> = index
             .waiting
@@ -167,13 +184,30 @@ impl Queue {
         outcomes
     }
 
+    /// Everything that waits, as the disk has it.
+    #[cfg(test)]
+    pub(crate) fn pending(&self) -> Result<Vec<Outcome>, QueueError> {
+        let failed = |source| QueueError::Folder {
+            path: self.folder.clone(),
+            source,
+        };
+        let on_disk = survey(&self.folder).map_err(failed)?;
+        on_disk
+            .waiting
+            .iter()
+            .map(|(sequence, association)| self.read(*sequence, *association).map_err(failed))
+            .collect()
+    }
+
     /// Forgets outcomes that the server has. A crash in between sends some again, which the server
     /// knows by their ids.
     pub(crate) fn acknowledge(&self, outcomes: &[Outcome]) {
         let mut index = self.index();
         let newest = index.next.saturating_sub(1);
         for outcome in outcomes {
-            let Some((sequence, association)) = index.find(outcome) else { continue };
+            let Some((sequence, association)) = index.find(outcome) else {
+                continue;
+            };
             let path = self.path(sequence, association, WAITING);
             let gone = if sequence == newest {
                 std::fs::rename(&path, self.path(sequence, association, SENT))
@@ -200,7 +234,8 @@ impl Queue {
     }
 
     fn path(&self, sequence: u64, association: Uuid, ending: &str) -> PathBuf {
-        self.folder.join(format!("{sequence:020}-{association}.{ending}"))
+        self.folder
+            .join(format!("{sequence:020}-{association}.{ending}"))
     }
 
     fn read(&self, sequence: u64, association: Uuid) -> io::Result<Outcome> {
@@ -212,14 +247,22 @@ impl Queue {
         if outcome.id == id(association, sequence) {
             Ok(outcome)
         } else {
-            Err(io::Error::other(format!("it holds the outcome {}", outcome.id)))
+            Err(io::Error::other(format!(
+                "it holds the outcome {}",
+                outcome.id
+            )))
         }
     }
 
     fn set_aside(&self, index: &mut Index, sequence: u64, ending: &str) {
-        let Some(association) = index.waiting.remove(&sequence) else { return };
+        let Some(association) = index.waiting.remove(&sequence) else {
+            return;
+        };
         let path = self.path(sequence, association, WAITING);
-        complain(&path, std::fs::rename(&path, self.path(sequence, association, ending)));
+        complain(
+            &path,
+            std::fs::rename(&path, self.path(sequence, association, ending)),
+        );
         complain(&self.folder, self.limit_aside());
     }
 
@@ -227,7 +270,10 @@ impl Queue {
     fn drop_one(&self, index: &mut Index) {
         let expendable = |(sequence, association): (&u64, &Uuid)| {
             let is_kept = self.read(*sequence, *association).is_ok_and(|outcome| {
-                matches!(outcome.event, Event::Associated { .. } | Event::Released { .. })
+                matches!(
+                    outcome.event,
+                    Event::Associated { .. } | Event::Released { .. }
+                )
             });
             (!is_kept).then_some((*sequence, *association))
         };
@@ -259,7 +305,10 @@ impl Queue {
         // The numbers have leading zeros: the names' order is theirs.
         let aside: BTreeSet<String> = names(&self.folder)?.into_iter().filter(is_aside).collect();
         let excess = aside.len().saturating_sub(MAX_ASIDE);
-        aside.iter().take(excess).try_for_each(|name| std::fs::remove_file(self.folder.join(name)))
+        aside
+            .iter()
+            .take(excess)
+            .try_for_each(|name| std::fs::remove_file(self.folder.join(name)))
     }
 }
 
@@ -295,13 +344,19 @@ fn shorten(text: &mut String) {
 
 fn create(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }
 
 /// What lies in the folder. Unfinished files are removed: whoever wrote one was not told that it
 /// is kept.
 fn survey(folder: &Path) -> io::Result<Index> {
-    let mut index = Index { next: 1, ..Index::default() };
+    let mut index = Index {
+        next: 1,
+        ..Index::default()
+    };
     for name in names(folder)? {
         if name.ends_with(UNFINISHED) {
             let path = folder.join(&name);
@@ -332,4 +387,3 @@ fn complain(path: &Path, result: io::Result<()>) {
         tracing::warn!("cannot tidy {}: {error}", path.display());
     }
 }
-
