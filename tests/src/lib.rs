@@ -12,14 +12,17 @@
 //! | [`channel`] | the line protocol between host and guest |
 //! | [`machine`] | one virtual machine: boot, snapshot, restore, run commands, reboot |
 //! | [`lab`] | the whole: a ready machine for a kernel |
-//! | [`session`] | what `cargo xtask lab` offers on top |
-//! | [`scenario`] | what scenario tests share |
+//! | [`session`] | `cargo xtask lab` |
+//! | [`scenario`] | what scenario tests, demonstration and benchmarks share |
+//! | [`suite`], [`demo`], [`bench`] | `cargo xtask test`, `demo` and `bench` |
 //!
 //! Nothing here is part of the product, and no product crate is used at build time: the lab sees only what a
 //! user would see, namely installed files.
 
 pub mod apt;
+pub mod bench;
 pub mod channel;
+pub mod demo;
 pub mod image;
 pub mod install;
 pub mod lab;
@@ -31,3 +34,4 @@ pub mod say;
 pub mod scenario;
 pub mod session;
 pub mod setup;
+pub mod suite;

@@ -87,6 +87,22 @@ pub fn status(machine: &mut Machine) -> Result<Value> {
     serde_json::from_str(&text).context("read the status")
 }
 
+/// A text of a JSON object; empty if it is not there.
+pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object
+        .get(field)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// A number of a JSON object; 0 if it is not there.
+pub fn number(object: &Value, field: &str) -> u64 {
+    object
+        .get(field)
+        .and_then(Value::as_u64)
+        .unwrap_or_default()
+}
+
 /// The codes of the status's problems.
 pub fn problems(machine: &mut Machine) -> Result<Vec<String>> {
     let status = status(machine)?;

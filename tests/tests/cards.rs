@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use cardwarden_tests::laws;
 use cardwarden_tests::machine::Machine;
-use cardwarden_tests::scenario::{self, OFFICE, insert, is_off, is_on, problems};
+use cardwarden_tests::scenario::{OFFICE, insert, is_off, is_on, problems};
 
 laws! { from before_the_card:
     a_card_that_is_not_believed_turns_nothing_off,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cardwarden_tests::pins::Kernel;
-use cardwarden_tests::{lab, say, session, setup};
+use cardwarden_tests::{bench, demo, lab, say, session, setup, suite};
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and shows Cardwarden in virtual machines.
@@ -20,6 +20,26 @@ struct Arguments {
 enum Task {
     /// Find or install what building and the lab need
     Setup,
+    /// Show the main job, live, in a virtual machine
+    Demo {
+        /// The guest's kernel: 6.1 or 6.12
+        #[arg(long, default_value = "6.1")]
+        kernel: Kernel,
+    },
+    /// Run every test
+    Test {
+        /// Only these: unit, or the name of a file of scenarios
+        #[arg(long)]
+        suite: Option<String>,
+    },
+    /// Measure, and compare with the bounds
+    Bench {
+        /// Only this group of figures
+        group: Option<String>,
+        /// Also write the figures here, as one flat JSON object
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
     /// Use a lab machine
     Lab {
         #[command(subcommand)]
@@ -66,6 +86,17 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Setup => {
             setup::setup()?;
             say::progress("setup: everything is there");
+        }
+        Task::Demo { kernel } => {
+            setup::setup()?;
+            demo::run(kernel)?;
+        }
+        Task::Test { suite } => suite::run(suite.as_deref())?,
+        Task::Bench { group, json } => {
+            setup::setup()?;
+            if !bench::run(group.as_deref(), json.as_deref())? {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Task::Lab {
             task:

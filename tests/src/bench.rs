@@ -1,0 +1,286 @@
+//! `cargo xtask bench`: measures, prints each figure beside its bound, and fails if a bound is broken.
+//!
+//! Instructions are counted in a machine whose clock is the number of executed instructions, so those figures are
+//! the same in every run. Times are a guest's wall-clock times under whatever executes it; the table says which.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::image::Image;
+use crate::lab;
+use crate::machine::Machine;
+use crate::machine::accelerator::Accelerator;
+use crate::pins::Kernel;
+use crate::place;
+use crate::say::{progress, result};
+use crate::scenario;
+
+/// One measured figure.
+#[derive(Debug)]
+struct Figure {
+    key: &'static str,
+    value: f64,
+    /// What it may be at most; figures without one are there to explain the others.
+    bound: Option<f64>,
+    unit: &'static str,
+}
+
+type Measurement = fn(&mut Vec<Figure>) -> Result<()>;
+
+/// The groups, in the order in which they run.
+const GROUPS: &[(&str, Measurement)] = &[
+    ("kernel", kernel),
+    ("card", card),
+    ("dm", dm),
+    ("cli", cli),
+    ("agent", agent),
+    ("lab", boot),
+];
+
+/// Runs one group, or all; returns whether every bound holds.
+pub fn run(group: Option<&str>, json: Option<&Path>) -> Result<bool> {
+    let known: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
+    if let Some(group) = group {
+        ensure!(
+            known.contains(&group),
+            "there is no group '{group}'; there are {}",
+            known.join(", ")
+        );
+    }
+    let mut figures = Vec::new();
+    for (name, measure) in GROUPS {
+        if group.is_none_or(|wanted| wanted == *name) {
+            progress(format!("bench: measuring {name}"));
+            measure(&mut figures).with_context(|| format!("measure {name}"))?;
+        }
+    }
+    print(&figures);
+    if let Some(path) = json {
+        let flat: Map<String, Value> = figures
+            .iter()
+            .map(|figure| (figure.key.to_owned(), json!(figure.value)))
+            .collect();
+        place::write_whole(
+            path,
+            serde_json::to_string_pretty(&flat).context("write the figures")? + "\n",
+        )?;
+    }
+    Ok(figures.iter().all(Figure::holds))
+}
+
+impl Figure {
+    fn holds(&self) -> bool {
+        self.bound.is_none_or(|bound| self.value <= bound)
+    }
+}
+
+fn print(figures: &[Figure]) {
+    result(format!(
+        "{:<36} {:>12} {:>12}  {}",
+        "figure", "measured", "bound", "unit"
+    ));
+    for figure in figures {
+        let bound = figure
+            .bound
+            .map_or_else(|| "-".to_owned(), |bound| format!("{bound}"));
+        let verdict = if figure.holds() { "" } else { "  BROKEN" };
+        let value = format!("{:.1}", figure.value);
+        let value = value.trim_end_matches(".0");
+        result(format!(
+            "{:<36} {value:>12} {bound:>12}  {}{verdict}",
+            figure.key, figure.unit
+        ));
+    }
+}
+
+fn number(text: &str) -> Result<f64> {
+    text.trim()
+        .parse()
+        .with_context(|| format!("'{text}' is no number"))
+}
+
+/// What an open(2) costs more while camera and Bluetooth are off.
+fn kernel(figures: &mut Vec<Figure>) -> Result<()> {
+    const FILES: &str = "/root/file /dev/null";
+    let image = Image::make(Kernel::V6_1, &lab::product_layer()?)?;
+    let mut machine = lab::machine(&image, Accelerator::Counting)?;
+    let count = |machine: &mut Machine| -> Result<Vec<f64>> {
+        let printed = machine.ok(&format!(
+            "echo some text >/root/file; lab try count {FILES}"
+        ))?;
+        printed.split_whitespace().map(number).collect()
+    };
+    let before = count(&mut machine)?;
+    scenario::insert(&mut machine, scenario::OFFICE, "--no-server")?;
+    scenario::expect(&mut machine, "lab try bluetooth", "EPERM")?;
+    let after = count(&mut machine)?;
+    let keys = [
+        (
+            "kernel.open_instructions_file",
+            "kernel.open_instructions_file_before",
+            0.0,
+        ),
+        (
+            "kernel.open_instructions_device",
+            "kernel.open_instructions_device_before",
+            60.0,
+        ),
+    ];
+    for ((before, after), (key, key_before, bound)) in before.iter().zip(&after).zip(keys) {
+        let unit = "instructions added";
+        figures.push(Figure {
+            key,
+            value: after - before,
+            bound: Some(bound),
+            unit,
+        });
+        figures.push(Figure {
+            key: key_before,
+            value: *before,
+            bound: None,
+            unit: "instructions",
+        });
+    }
+    Ok(())
+}
+
+/// From pcscd's event until the kernel refuses, in the agent's own figures; the median of three insertions.
+fn card(figures: &mut Vec<Figure>) -> Result<()> {
+    const PARTS: [(&str, &str); 6] = [
+        ("apdus", "card.apdus"),
+        ("read", "card.read_ms"),
+        ("verify", "card.verify_ms"),
+        ("decide", "card.decide_ms"),
+        ("apply", "card.apply_ms"),
+        ("probe", "card.probe_ms"),
+    ];
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let mut machine = scenario::before_the_card(Kernel::V6_1)?;
+        scenario::insert(&mut machine, scenario::OFFICE, "")?;
+        scenario::is_off(&mut machine)?;
+        let status = scenario::status(&mut machine)?;
+        runs.push(
+            status
+                .get("timings")
+                .cloned()
+                .context("the agent tells no timings")?,
+        );
+    }
+    runs.sort_by_key(|timings| scenario::number(timings, "total"));
+    let median = runs.get(runs.len() / 2).context("no run")?;
+    let part = |name: &str| -> Result<f64> { number(&scenario::number(median, name).to_string()) };
+    figures.push(Figure {
+        key: "card.inserted_to_enforced_ms",
+        value: part("total")? / 1000.0,
+        bound: Some(1000.0),
+        unit: "ms",
+    });
+    for (name, key) in PARTS {
+        let (scale, unit) = if name == "apdus" {
+            (1.0, "exchanges")
+        } else {
+            (1000.0, "ms")
+        };
+        figures.push(Figure {
+            key,
+            value: part(name)? / scale,
+            bound: None,
+            unit,
+        });
+    }
+    Ok(())
+}
+
+/// How long until the server knows, from the moment when everything is in force.
+fn dm(figures: &mut Vec<Figure>) -> Result<()> {
+    let mut machine = scenario::before_the_card(Kernel::V6_1)?;
+    scenario::insert(&mut machine, scenario::OFFICE, "")?;
+    let value = number(&machine.ok(&timed("lab settle 60 --reported"))?)?;
+    figures.push(Figure {
+        key: "dm.reported_ms",
+        value,
+        bound: None,
+        unit: "ms",
+    });
+    Ok(())
+}
+
+/// How long a person waits for an answer.
+fn cli(figures: &mut Vec<Figure>) -> Result<()> {
+    let mut machine = scenario::with_the_card(Kernel::V6_1)?;
+    for (key, command) in [
+        ("cli.status_ms", "cardwarden status"),
+        ("cli.why_ms", "cardwarden why camera"),
+    ] {
+        machine.ok(command)?;
+        let value = number(&machine.ok(&timed(command))?)?;
+        figures.push(Figure {
+            key,
+            value,
+            bound: None,
+            unit: "ms",
+        });
+    }
+    Ok(())
+}
+
+/// A line of shell that prints how many milliseconds a command takes.
+fn timed(command: &str) -> String {
+    format!("start=$(date +%s%3N); {command} >/dev/null && echo $(($(date +%s%3N) - start))")
+}
+
+/// What the agent costs while nothing happens.
+fn agent(figures: &mut Vec<Figure>) -> Result<()> {
+    let mut machine = scenario::with_the_card(Kernel::V6_1)?;
+    machine.ok("lab settle 60 --reported")?;
+    let pid = machine.ok("systemctl show -P MainPID cardwardend")?;
+    let value = number(&machine.ok(&format!("awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status"))?)?;
+    figures.push(Figure {
+        key: "agent.rss_kib",
+        value,
+        bound: Some(12.0 * 1024.0),
+        unit: "KiB",
+    });
+    let switches = format!(
+        "cat /proc/{pid}/task/*/status | awk '/^voluntary_ctxt/ {{n += $2}} END {{print n}}'"
+    );
+    let value = number(&machine.ok(&format!(
+        "sleep 5; before=$({switches}); sleep 30; after=$({switches}); echo $((after - before))"
+    ))?)?;
+    figures.push(Figure {
+        key: "agent.idle_wakeups_30s",
+        value,
+        bound: Some(0.0),
+        unit: "wake-ups",
+    });
+    Ok(())
+}
+
+/// A cold start, from the start of QEMU until systemd has finished.
+fn boot(figures: &mut Vec<Figure>) -> Result<()> {
+    let image = Image::make(Kernel::V6_1, &lab::product_layer()?)?;
+    let accelerator = Accelerator::choose(&image)?;
+    let booted = Machine::boot(&image, accelerator)?;
+    figures.push(Figure {
+        key: "lab.boot_s",
+        value: booted.started_in.as_secs_f64(),
+        bound: Some(30.0),
+        unit: "s",
+    });
+    drop(booted);
+    let restored = lab::machine(&image, accelerator)?;
+    figures.push(Figure {
+        key: "lab.restore_s",
+        value: restored.started_in.as_secs_f64(),
+        bound: None,
+        unit: "s",
+    });
+    progress(format!(
+        "bench: the machine ran with {}",
+        accelerator.name()
+    ));
+    Ok(())
+}

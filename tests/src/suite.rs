@@ -1,0 +1,68 @@
+//! `cargo xtask test`: every test there is, or one suite of them.
+
+use anyhow::{Result, ensure};
+
+use crate::image::product;
+use crate::lab;
+use crate::place;
+use crate::run::Run;
+use crate::say::progress;
+use crate::setup;
+
+/// The scenario tests: each file of `tests/tests` that runs machines.
+pub const SCENARIOS: &[&str] = &["refusal", "standing", "cards", "server"];
+
+/// Runs the tests. Without a suite: those of every crate, then the scenarios.
+pub fn run(suite: Option<&str>) -> Result<()> {
+    setup::setup()?;
+    if let Some(suite) = suite {
+        let known = SCENARIOS.join(", ");
+        ensure!(
+            suite == "unit" || SCENARIOS.contains(&suite),
+            "there is no suite '{suite}'; there are unit, {known}"
+        );
+    }
+    if suite.is_none_or(|suite| suite == "unit") {
+        progress("test: unit, property and contract tests of every crate");
+        for run in unit() {
+            run.visibly()?;
+        }
+    }
+    let scenarios: Vec<&str> = SCENARIOS
+        .iter()
+        .copied()
+        .filter(|name| suite.is_none_or(|suite| suite == *name))
+        .collect();
+    if scenarios.is_empty() {
+        return Ok(());
+    }
+    let layer = product::layer()?;
+    progress("test: scenarios in virtual machines, two at once, on both kernels");
+    let mut run = cargo_test().args(["--package", "cardwarden-tests"]);
+    for name in scenarios {
+        run = run.args(["--test", name]);
+    }
+    run.args(["--", "--test-threads=2"])
+        .env(lab::PRODUCT, layer)
+        .visibly()
+}
+
+/// Every test but the scenarios.
+fn unit() -> [Run; 2] {
+    [
+        cargo_test().args(["--workspace", "--exclude", "cardwarden-tests"]),
+        cargo_test().args([
+            "--package",
+            "cardwarden-tests",
+            "--lib",
+            "--test",
+            "workspace",
+        ]),
+    ]
+}
+
+fn cargo_test() -> Run {
+    setup::cargo()
+        .args(["test", "--no-fail-fast"])
+        .current_dir(place::repository())
+}
