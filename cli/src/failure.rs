@@ -80,6 +80,12 @@ impl From<cardwarden_dbus::Error> for Failure {
                 ),
             };
         }
+        if error.is_forbidden() {
+            return Self {
+                exit: Exit::Refused,
+                text: format!("the bus does not let this through to the agent: {error}"),
+            };
+        }
         if matches!(error, cardwarden_dbus::Error::Bus(_)) {
             return Self::new(format!("the agent's answer makes no sense here: {error}"));
         }
@@ -93,5 +99,29 @@ impl From<cardwarden_dbus::Error> for Failure {
 impl From<zbus::Error> for Failure {
     fn from(error: zbus::Error) -> Self {
         cardwarden_dbus::Error::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zbus::fdo;
+
+    use super::*;
+
+    #[test]
+    fn each_way_to_fail_has_its_exit_status() {
+        let bus = |error: fdo::Error| Failure::from(zbus::Error::from(error)).exit.status();
+        assert_eq!(bus(fdo::Error::ServiceUnknown(String::new())), 3);
+        assert_eq!(bus(fdo::Error::AccessDenied(String::new())), 5);
+        assert_eq!(bus(fdo::Error::InvalidArgs(String::new())), 1);
+        let refused = cardwarden_dbus::Error::OtherDevice(String::new());
+        assert_eq!(Failure::from(refused).exit.status(), 5);
+    }
+
+    #[test]
+    fn a_chain_of_reasons_is_told_once() {
+        let inner = std::io::Error::other("no such file");
+        let failure = Failure::because("the key cannot be read", &inner);
+        assert_eq!(failure.text, "the key cannot be read: no such file");
     }
 }

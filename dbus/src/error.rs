@@ -79,19 +79,30 @@ impl Error {
         ) {
             return true;
         }
-        let name = if let zbus::Error::MethodError(name, ..) = error {
-            name.to_string()
-        } else if let zbus::Error::FDO(error) = error {
-            error.name().to_string()
-        } else {
-            return false;
-        };
-        UNREACHABLE
-            .iter()
-            .any(|unreachable| name.starts_with(unreachable))
+        foreign_name(error)
+            .is_some_and(|name| UNREACHABLE.iter().any(|prefix| name.starts_with(prefix)))
+    }
+
+    /// Whether the bus did not let the question through to the agent.
+    pub fn is_forbidden(&self) -> bool {
+        let Self::Bus(error) = self else { return false };
+        foreign_name(error).is_some_and(|name| name == ACCESS_DENIED)
     }
 }
 
+/// The name of an error that is not the agent's.
+fn foreign_name(error: &zbus::Error) -> Option<String> {
+    if let zbus::Error::MethodError(name, ..) = error {
+        Some(name.to_string())
+    } else if let zbus::Error::FDO(error) = error {
+        Some(error.name().to_string())
+    } else {
+        None
+    }
+}
+
+/// The name of the error with which a bus refuses to deliver.
+const ACCESS_DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
 /// Names (or their beginnings) of the errors with which a bus says that it cannot deliver.
 const UNREACHABLE: [&str; 7] = [
     "org.freedesktop.DBus.Error.Disconnected",
@@ -112,7 +123,8 @@ mod tests {
         let absent = zbus::fdo::Error::ServiceUnknown("no agent".to_owned());
         assert!(Error::from(zbus::Error::from(absent)).is_unreachable());
         let denied = zbus::fdo::Error::AccessDenied("no".to_owned());
-        assert!(!Error::from(zbus::Error::from(denied)).is_unreachable());
+        let denied = Error::from(zbus::Error::from(denied));
+        assert!(!denied.is_unreachable() && denied.is_forbidden());
         assert!(!Error::Busy("wait".to_owned()).is_unreachable());
     }
 }

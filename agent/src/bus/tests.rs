@@ -296,7 +296,8 @@ struct Authority {
 
 #[zbus::interface(name = "org.freedesktop.DBus")]
 impl Authority {
-    fn get_connection_unix_user(&self, _name: &str) -> u32 {
+    fn get_connection_unix_user(&self, name: &str) -> u32 {
+        assert_eq!(name, ":1.7");
         self.user
     }
 }
@@ -313,17 +314,18 @@ impl Polkit {
         &self,
         subject: Subject,
         action: &str,
-        _details: HashMap<String, String>,
-        _flags: u32,
-        _cancellation: &str,
+        details: HashMap<&str, &str>,
+        flags: u32,
+        cancellation: &str,
     ) -> ((bool, bool, HashMap<String, String>),) {
         let (kind, named) = subject;
         let name = named
             .get("name")
             .and_then(|name| name.downcast_ref::<String>().ok());
         let understood = kind == "system-bus-name" && name.as_deref() == Some(":1.7");
+        let plain = details.into_values().next().is_none() && flags == 0 && cancellation.is_empty();
         ((
-            self.0 && understood && action == cardwarden_dbus::ACTION_SYNC,
+            self.0 && plain && understood && action == cardwarden_dbus::ACTION_SYNC,
             false,
             HashMap::new(),
         ),)
@@ -374,10 +376,10 @@ async fn sync_as(authority: Authority) -> Result<(), cardwarden_dbus::Error> {
         () = reconciler => panic!("the agent let go of its requests"),
     };
     drop(agent);
-    match answer.message_type() {
-        zbus::message::Type::MethodReturn => Ok(()),
-        _ => Err(cardwarden_dbus::Error::from(zbus::Error::from(answer))),
+    if answer.message_type() == zbus::message::Type::MethodReturn {
+        return Ok(());
     }
+    Err(cardwarden_dbus::Error::from(zbus::Error::from(answer)))
 }
 
 #[tokio::test]
