@@ -177,7 +177,7 @@ impl World {
 impl Agent {
     /// Waits for a status.
     async fn until(&mut self, is_so: impl Fn(&ServerStatus) -> bool) -> ServerStatus {
-        let waiting = tokio::time::timeout(Duration::from_secs(60), self.status.wait_for(is_so));
+        let waiting = tokio::time::timeout(Duration::from_mins(1), self.status.wait_for(is_so));
         waiting.await.unwrap().unwrap().clone()
     }
 

@@ -119,7 +119,7 @@ fn a_crash_while_acknowledging_never_gives_a_number_twice() {
 
 #[test]
 fn a_damaged_file_is_set_aside_and_the_rest_goes_on() {
-    for damage in [&b""[..], b"{\"id\":", b"\xff\xff", &[b' '; 20_000]] {
+    for damage in [&b""[..], b"{\"id\":", b"\xff\xff", &vec![b' '; 20_000]] {
         let (state, association) = world();
         let queue = Queue::open(state.path()).unwrap();
         for _ in 0..3 {
