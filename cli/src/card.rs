@@ -21,6 +21,16 @@ const TRUST: &str = "/etc/cardwarden/trust.d";
 /// Longest certificate or public key that is read.
 const MAX_PEM: usize = 64 * 1024;
 
+/// `card list --json` is an array of these.
+#[derive(Serialize)]
+struct Slot<'a> {
+    reader: &'a str,
+    /// `empty`, `card`, or `mute` for one that does not answer.
+    presence: &'static str,
+    /// The answer to reset, in hexadecimal digits.
+    atr: String,
+}
+
 /// Lists the readers.
 pub(crate) fn list(json: bool) -> Result<Output, Failure> {
     let unreadable = |error| Failure::because("the readers cannot be listed", &error);
@@ -30,12 +40,10 @@ pub(crate) fn list(json: bool) -> Result<Output, Failure> {
     if json {
         let slots: Vec<_> = slots
             .iter()
-            .map(|slot| {
-                serde_json::json!({
-                    "reader": slot.name,
-                    "presence": slot.presence.name(),
-                    "atr": hex(&slot.atr),
-                })
+            .map(|slot| Slot {
+                reader: &slot.name,
+                presence: slot.presence.name(),
+                atr: hex(&slot.atr),
             })
             .collect();
         return Output::json(&slots);
@@ -212,16 +220,15 @@ fn describe(contents: &Contents) -> String {
                 .collect::<Vec<_>>()
                 .join(", "),
         };
-        let state = match (&group.problem, group.rules, &group.server) {
-            (Some(Problem { code, text }), ..) => format!("refused: {text} ({code})"),
-            (None, rules, Some(server)) => {
-                format!(
-                    "verified, {} rules, server {server}",
-                    rules.unwrap_or_default()
-                )
-            }
-            (None, rules, None) => {
-                format!("verified, {} rules, no server", rules.unwrap_or_default())
+        let state = match &group.problem {
+            Some(Problem { code, text }) => format!("refused: {text} ({code})"),
+            None => {
+                let rules = match group.rules {
+                    Some(1) => "1 rule".to_owned(),
+                    rules => format!("{} rules", rules.unwrap_or_default()),
+                };
+                let server = group.server.as_deref().unwrap_or("none");
+                format!("verified, {rules}, server {server}")
             }
         };
         line(
@@ -390,7 +397,7 @@ Reader   Virtual PCD 00 00
 Card     PIV
 Company  B \u{fffd}[2JCompany
 Version  7, issued 1970-01-01T00:00:00Z, signed with trusted key 0011223344556677
-Group    1 “laptops” for every kind of device, 120 bytes: verified, 2 rules, no server
+Group    1 “laptops” for every kind of device, 120 bytes: verified, 2 rules, server none
 Group    2 “all” for every kind of device, 120 bytes: refused: its hash differs (group-mismatch)
 "
         );
