@@ -220,16 +220,15 @@ fn describe(contents: &Contents) -> String {
                 .collect::<Vec<_>>()
                 .join(", "),
         };
-        let state = match &group.problem {
-            Some(Problem { code, text }) => format!("refused: {text} ({code})"),
-            None => {
-                let rules = match group.rules {
-                    Some(1) => "1 rule".to_owned(),
-                    rules => format!("{} rules", rules.unwrap_or_default()),
-                };
-                let server = group.server.as_deref().unwrap_or("none");
-                format!("verified, {rules}, server {server}")
-            }
+        let state = if let Some(Problem { code, text }) = &group.problem {
+            format!("refused: {text} ({code})")
+        } else {
+            let rules = match group.rules {
+                Some(1) => "1 rule".to_owned(),
+                rules => format!("{} rules", rules.unwrap_or_default()),
+            };
+            let server = group.server.as_deref().unwrap_or("none");
+            format!("verified, {rules}, server {server}")
         };
         line(
             "Group",
