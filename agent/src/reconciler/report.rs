@@ -153,8 +153,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 }
                 Some(_) | None => at,
             };
-            // That a function may be used is news only where it was not so.
-            let is_news = told.is_some() || verified.outcome.verdict == Verdict::Disabled;
+            // That a function may be used, for another reason than before, is no news.
+            let is_plain = |outcome: &FunctionOutcome| {
+                outcome.verdict == Verdict::Enabled && outcome.result == Achieved::Enforced
+            };
+            let is_news =
+                !is_plain(&verified.outcome) || told.is_some_and(|told| !is_plain(&told.outcome));
             let outcome = verified.outcome.clone();
             self.state.told.insert(
                 *function,

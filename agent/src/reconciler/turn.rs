@@ -31,12 +31,20 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             Err(error) => {
                 self.problem(
                     "not-enforced",
-                    format!("not everything could be brought into force: {}", chain(&error)),
+                    format!(
+                        "not everything could be brought into force: {}",
+                        chain(&error)
+                    ),
                 );
                 self.kernel.observe().unwrap_or_default()
             }
         };
-        let turn = Turn { decision, goal, held, found };
+        let turn = Turn {
+            decision,
+            goal,
+            held,
+            found,
+        };
         let applied = Instant::now();
         self.announce(&turn);
         let functions = self.verify(&turn);
