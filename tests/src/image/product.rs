@@ -2,7 +2,7 @@
 //!
 //! It lies over the Debian layer, so that a new build of the product costs a second, not a new Debian.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -17,36 +17,24 @@ use crate::setup;
 
 /// Builds the product and packs it; returns the packed layer.
 pub fn layer() -> Result<PathBuf> {
-    build()?;
-    pack(&[install::PRODUCT, install::LAB])
+    let lists = [install::PRODUCT, install::LAB];
+    build(&lists)?;
+    pack(&lists)
 }
 
 /// Only the lab's own part, for working on the lab itself.
 pub fn bare_layer() -> Result<PathBuf> {
-    build_packages(&BTreeSet::from(["cardwarden-tests"]))?;
     let own: Vec<Installed> = install::LAB
         .iter()
         .filter(|(origin, _, _)| !matches!(origin, Origin::Built("cardwarden-lab-card", _)))
         .copied()
         .collect();
+    build(&[&own])?;
     pack(&[&own])
 }
 
-/// Builds every program of the list, in release form.
-pub fn build() -> Result<()> {
-    let packages = install::PRODUCT
-        .iter()
-        .chain(install::LAB)
-        .filter_map(|(origin, _, _)| match origin {
-            Origin::Built(package, _) => Some(*package),
-            Origin::Repository(_) | Origin::Folder(..) => None,
-        })
-        .collect();
-    build_packages(&packages)
-}
-
-fn build_packages(packages: &BTreeSet<&str>) -> Result<()> {
-    progress("product: building (the first time takes some minutes)");
+/// Builds the programs of these lists, in release form.
+fn build(lists: &[&[Installed]]) -> Result<()> {
     let mut run = setup::cargo()
         .args([
             "build",
@@ -56,10 +44,21 @@ fn build_packages(packages: &BTreeSet<&str>) -> Result<()> {
             "cardwarden-tests/guest",
         ])
         .current_dir(place::repository());
-    for package in packages {
-        run = run.args(["--package", package]);
+    let mut is_first = false;
+    for (origin, _, _) in lists.iter().copied().flatten() {
+        if let Origin::Built(package, binary) = origin {
+            is_first |= !built(binary).is_file();
+            run = run.args(["--package", package, "--bin", binary]);
+        }
+    }
+    if is_first {
+        progress("product: building for the first time (some minutes)");
     }
     run.visibly()
+}
+
+fn built(binary: &str) -> PathBuf {
+    place::target().join("release").join(binary)
 }
 
 fn pack(lists: &[&[Installed]]) -> Result<PathBuf> {
@@ -94,7 +93,7 @@ fn pack(lists: &[&[Installed]]) -> Result<PathBuf> {
 fn resolve(origin: Origin, to: &str) -> Result<Vec<(PathBuf, String)>> {
     let found = match origin {
         Origin::Built(_, binary) => {
-            vec![(place::target().join("release").join(binary), to.to_owned())]
+            vec![(built(binary), to.to_owned())]
         }
         Origin::Repository(path) => vec![(place::repository().join(path), to.to_owned())],
         Origin::Folder(folder, ending) => {
