@@ -153,4 +153,6 @@ async fn serve(
 }
 
 #[cfg(test)]
+mod authorise_tests;
+#[cfg(test)]
 mod tests;
