@@ -169,9 +169,11 @@ fn card(figures: &mut Vec<Figure>) -> Result<()> {
                 .context("the agent tells no timings")?,
         );
     }
-    runs.sort_by_key(|timings| scenario::number(timings, "total"));
+    runs.sort_by_key(|timings| scenario::number(timings, "/total"));
     let median = runs.get(runs.len() / 2).context("no run")?;
-    let part = |name: &str| -> Result<f64> { number(&scenario::number(median, name).to_string()) };
+    let part = |name: &str| -> Result<f64> {
+        number(&scenario::number(median, &format!("/{name}")).to_string())
+    };
     figures.push(Figure {
         key: "card.inserted_to_enforced_ms",
         value: part("total")? / 1000.0,

@@ -16,6 +16,10 @@ use crate::say::progress;
 /// Environment variable with the packed product layer; without it, the product is built.
 pub const PRODUCT: &str = "CARDWARDEN_LAB_PRODUCT";
 
+/// Succeeds if agent and server run and answer, or if the machine has no product.
+const STANDS: &str = "! command -v cardwarden >/dev/null || \
+    { systemctl is-active cardwardend cardwarden-server && lab settle && lab server devices; }";
+
 /// The packed product layer of this process: built once, or as `cargo xtask` has just built it.
 pub fn product_layer() -> Result<PathBuf> {
     static LAYER: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -88,7 +92,11 @@ pub fn snapshot(image: &Image, accelerator: Accelerator) -> Result<Snapshot> {
         "lab: booting Debian with kernel {kernel} once ({})",
         accelerator.name()
     ));
-    let machine = Machine::boot(image, accelerator)?;
+    let mut machine = Machine::boot(image, accelerator)?;
+    if let Err(error) = machine.ok(STANDS) {
+        machine.keep_evidence();
+        return Err(error).context("the product does not stand after the start");
+    }
     let seconds = machine.started_in.as_secs_f32();
     place::write_whole(
         &place::lab("snapshots")?.join(format!("boot-{kernel}")),

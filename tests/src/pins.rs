@@ -130,9 +130,6 @@ pub const EARLY_MODULES: &[&str] = &[
 pub const MODULES: &[&str] = &[
     // cameras, codecs
     "vivid",
-    "vicodec",
-    "vimc",
-    "vim2m",
     "uvcvideo",
     // Bluetooth; the crypto modules are what btvirt and bluetoothd ask for through AF_ALG
     "bluetooth",

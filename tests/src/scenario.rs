@@ -87,18 +87,18 @@ pub fn status(machine: &mut Machine) -> Result<Value> {
     serde_json::from_str(&text).context("read the status")
 }
 
-/// A text of a JSON object; empty if it is not there.
-pub fn text<'a>(object: &'a Value, field: &str) -> &'a str {
-    object
-        .get(field)
+/// A text in a JSON value, by pointer; empty if it is not there.
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
 
-/// A number of a JSON object; 0 if it is not there.
-pub fn number(object: &Value, field: &str) -> u64 {
-    object
-        .get(field)
+/// A number in a JSON value, by pointer; 0 if it is not there.
+pub fn number(value: &Value, pointer: &str) -> u64 {
+    value
+        .pointer(pointer)
         .and_then(Value::as_u64)
         .unwrap_or_default()
 }

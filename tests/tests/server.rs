@@ -18,7 +18,7 @@ laws! { from before_the_card:
 fn each_once(told: &[Value]) -> Result<()> {
     let ids: BTreeSet<String> = told
         .iter()
-        .map(|outcome| scenario::text(outcome, "id").to_owned())
+        .map(|outcome| scenario::text(outcome, "/id").to_owned())
         .collect();
     ensure!(
         ids.len() == told.len(),
@@ -45,7 +45,7 @@ fn the_server_knows_what_the_card_turned_off(machine: &mut Machine) -> Result<()
     let devices = machine.ok("lab server devices --json")?;
     let status = scenario::status(machine)?;
     ensure!(
-        devices.contains(scenario::text(&status, "device")),
+        devices.contains(scenario::text(&status, "/device")),
         "the server knows {devices}"
     );
     Ok(())

@@ -76,7 +76,7 @@ fn a_reboot_refuses_before_any_login(machine: &mut Machine) -> Result<()> {
     is_off(machine)?;
     let status = scenario::status(machine)?;
     ensure!(
-        scenario::text(&status, "company") == "B Company",
+        scenario::text(&status, "/association/company") == "B Company",
         "after the reboot: {status}"
     );
     Ok(())
@@ -123,13 +123,13 @@ fn a_weekly_window_ends_by_itself(machine: &mut Machine) -> Result<()> {
     scenario::insert(machine, &policy, "")?;
     is_off(machine)?;
     let status = scenario::status(machine)?;
-    let generation = scenario::number(&status, "generation");
+    let generation = scenario::number(&status, "/generation");
     machine.ok(&format!(
         "cardwarden wait --settled --after {generation} --timeout 90"
     ))?;
     while machine.ok("date --utc +%H%M")? == "1759" {
         let status = scenario::status(machine)?;
-        let generation = scenario::number(&status, "generation");
+        let generation = scenario::number(&status, "/generation");
         machine.ok(&format!(
             "cardwarden wait --settled --after {generation} --timeout 90"
         ))?;

@@ -18,8 +18,6 @@ pub(crate) enum Kind {
     Camera,
     /// A Bluetooth controller (`hci_vhci` and an emulated controller)
     Bluetooth,
-    /// A video codec on the cameras' major number (vicodec); no camera
-    Codec,
     /// A sound card with capture (snd-aloop)
     Microphone,
     /// An infrared transceiver (rc-loopback)
@@ -45,7 +43,6 @@ impl Kind {
                 "video",
             ),
             Self::Bluetooth => (&["hci_vhci"], "bluetooth", "hci"),
-            Self::Codec => (&["vicodec"], "video4linux", "video"),
             Self::Microphone => (&["snd_aloop"], "sound", "pcm"),
             Self::Infrared => (&["rc_loopback"], "lirc", "lirc"),
             Self::Nfc => (&["nfcsim"], "nfc", "nfc"),

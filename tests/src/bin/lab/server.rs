@@ -98,7 +98,7 @@ fn ask(what: &str) -> Result<String> {
 /// The company signs a release for this device and hands it over, or only writes it.
 pub(crate) fn release(out: Option<&PathBuf>) -> Result<()> {
     let status = world::status()?;
-    let name = text(&status, "company");
+    let name = text(&status, "/association/company");
     anyhow::ensure!(!name.is_empty(), "no company has a say on this device");
     let company = world::company(name)?;
     let file = out
@@ -109,9 +109,9 @@ pub(crate) fn release(out: Option<&PathBuf>) -> Result<()> {
         .arg(&company.key)
         .args([
             "--device",
-            text(&status, "device"),
+            text(&status, "/device"),
             "--association",
-            text(&status, "association_id"),
+            text(&status, "/association_id"),
         ])
         .arg("--out")
         .arg(&file)

@@ -4,7 +4,7 @@
 //! all the same. So every play notes what the agent is expected to see.
 
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use cardwarden_tests::run::Run;
@@ -34,15 +34,14 @@ pub(crate) fn expect(expected: Expected) -> Result<()> {
     } else {
         "no-card"
     };
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .context("the clock")?;
+    // As in the status: instants in UTC, which sort as text.
+    let now = Run::new("date").args(["--utc", "+%FT%TZ"]).text()?;
     // Without an agent there is no generation to go by.
     let generation = status()
         .ok()
         .and_then(|status| generation(&status))
         .unwrap_or_default();
-    let note = format!("{word} {generation} {}", now.as_secs());
+    let note = format!("{word} {generation} {now}");
     std::fs::write(NOTE, note).with_context(|| format!("write {NOTE}"))
 }
 
@@ -72,14 +71,14 @@ fn report(deadline: Instant) -> Result<()> {
     Run::new("cardwarden").arg("sync").quietly()?;
     loop {
         let now = status()?;
-        let enrolled = now.get("server_enrolled").and_then(Value::as_bool) == Some(true);
-        if enrolled && now.get("server_pending").and_then(Value::as_u64) == Some(0) {
+        let enrolled = now.pointer("/server/enrolled").and_then(Value::as_bool) == Some(true);
+        if enrolled && now.pointer("/server/pending").and_then(Value::as_u64) == Some(0) {
             return Ok(());
         }
         if !wait(generation(&now), deadline)? {
             bail!(
                 "the server has not been told everything: {}",
-                text(&now, "server_problem")
+                text(&now, "/server/problem")
             );
         }
     }
@@ -91,12 +90,12 @@ fn see(note: &str, deadline: Instant) -> Result<()> {
     let mut words = note.split_whitespace();
     let expected = words.next().unwrap_or_default();
     let mut after: u64 = words.next().unwrap_or_default().parse().unwrap_or_default();
-    let since: i64 = words.next().unwrap_or_default().parse().unwrap_or_default();
+    let since = words.next().unwrap_or_default();
     loop {
         if let Ok(now) = status()
             && generation(&now).is_some_and(|generation| generation > after)
         {
-            let has_card = !text(&now, "reader").is_empty();
+            let has_card = !text(&now, "/card/reader").is_empty();
             let seen = match expected {
                 "card" => has_card || has_problem_since(&now, since),
                 _ => !has_card,
@@ -112,14 +111,12 @@ fn see(note: &str, deadline: Instant) -> Result<()> {
     }
 }
 
-fn has_problem_since(status: &Value, since: i64) -> bool {
+fn has_problem_since(status: &Value, since: &str) -> bool {
     let problems = status.get("problems").and_then(Value::as_array);
-    problems.into_iter().flatten().any(|problem| {
-        problem
-            .get("at")
-            .and_then(Value::as_i64)
-            .is_some_and(|at| at >= since)
-    })
+    problems
+        .into_iter()
+        .flatten()
+        .any(|problem| text(problem, "/at") >= since)
 }
 
 /// `cardwarden wait`; false when the time ran out (its exit status 4).

@@ -78,10 +78,10 @@ pub(crate) fn status() -> Result<Value> {
     serde_json::from_str(&text).context("read the agent's status")
 }
 
-/// A text field of the status; empty if it is not there.
-pub(crate) fn text<'a>(status: &'a Value, field: &str) -> &'a str {
+/// A text of the status, by JSON pointer; empty if it is not there.
+pub(crate) fn text<'a>(status: &'a Value, pointer: &str) -> &'a str {
     status
-        .get(field)
+        .pointer(pointer)
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
