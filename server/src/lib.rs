@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::routing::post;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -149,8 +150,17 @@ impl Server {
             .route("/enrol", enrol)
             .route("/dm", dm)
             .nest("/api/v1", api::routes(&self))
+            .fallback(nothing_here)
             .with_state(self)
     }
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown-address",
+        "there is nothing at this address",
+    )
 }
 
 fn companies(paths: &[PathBuf]) -> Result<Anchors, StartError> {

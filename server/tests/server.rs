@@ -502,6 +502,13 @@ fn the_administrators_lists_need_the_token() {
 }
 
 #[test]
+fn an_unknown_address_is_told_in_words() {
+    let server = Running::new();
+    let refused = server.client().get("/api/v2/devices", &server.token());
+    assert_eq!(codes(refused), (404, "unknown-address".into()));
+}
+
+#[test]
 fn a_second_start_keeps_keys_token_and_what_was_kept() {
     let server = Running::new();
     let (device, client) = server.enrolled();

@@ -87,9 +87,13 @@ impl Exchange {
                 .map(|record| record.account.server_url.clone());
             status.enrolled = current.as_ref().is_some_and(is_enrolled);
         });
-        for association in &known {
-            if current_id != Some(*association) {
-                note(self.wind_up(*association, &known));
+        for association in known.iter().filter(|known| current_id != Some(**known)) {
+            let wound_up = self.wind_up(*association, &known);
+            // Without a link it may be that the present association is not yet told.
+            let is_over = wound_up.is_ok() && current_id.is_some();
+            note(wound_up);
+            if is_over {
+                note(self.forget(*association));
             }
         }
         if let Some(mut record) = current {
@@ -106,14 +110,18 @@ impl Exchange {
         turn
     }
 
-    /// Says what is left of an association that has ended, and then forgets it.
+    /// Says what is left of an association that has ended.
     fn wind_up(&self, association: Uuid, known: &BTreeSet<Uuid>) -> Result<(), Error> {
-        if self.queue.count(&BTreeSet::from([association])) > 0 {
-            let Some(mut record) = self.records.load(association) else {
-                return Ok(());
-            };
-            self.serve(&mut record, false, known)?;
+        if self.queue.count(&BTreeSet::from([association])) == 0 {
+            return Ok(());
         }
+        let Some(mut record) = self.records.load(association) else {
+            return self.forget(association);
+        };
+        self.serve(&mut record, false, known)
+    }
+
+    fn forget(&self, association: Uuid) -> Result<(), Error> {
         self.records.remove(association).map_err(Error::Record)
     }
 

@@ -285,6 +285,34 @@ async fn what_was_left_to_say_is_said_after_a_release_and_a_restart() {
 }
 
 #[tokio::test]
+async fn the_certificate_outlives_a_start_without_a_link_and_goes_with_the_next_association() {
+    let mut world = World::new();
+    let _up = world.up();
+    let mut agent = world.agent(&world.queue(), None);
+    agent.link.send_replace(Some(world.link()));
+    agent.until(|status| status.enrolled).await;
+    agent.end().await;
+    let record = world
+        .state()
+        .join("server")
+        .join(format!("{}.json", world.identity.association));
+    let enrolled = std::fs::read(&record).unwrap();
+    let mut agent = world.agent(&world.queue(), None);
+    agent.nudge.notify_one();
+    agent.link.send_replace(Some(world.link()));
+    agent.until(is_sent).await;
+    assert_eq!(std::fs::read(&record).unwrap(), enrolled);
+    world.identity = world.identity.renewed();
+    agent.link.send_replace(Some(world.link()));
+    agent.nudge.notify_one();
+    let before = agent.status.borrow().last_contact;
+    agent
+        .until(|status| status.enrolled && status.last_contact > before)
+        .await;
+    assert!(!record.exists());
+}
+
+#[tokio::test]
 async fn a_server_of_another_authority_hears_nothing() {
     let world = World::new();
     let _up = world.up();
