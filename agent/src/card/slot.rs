@@ -1,29 +1,23 @@
 //! What one reader's state means: pure, since PC/SC tells states, not happenings. Two cards may
 //! have come and gone between two looks; the event count tells.
 
+use std::time::Duration;
+
 use cardwarden_card::Presence;
-use pcsc::State;
+
+/// First pause before a card that another program keeps for itself is tried again. PC/SC tells
+/// nobody when that ends.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The pauses double up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// One look at a reader.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Look {
     /// What is in it.
     pub(super) presence: Presence,
-    /// Whether another program has the card for itself.
-    pub(super) is_taken: bool,
     /// How many cards came or went since pcscd started.
     pub(super) count: u32,
-}
-
-impl Look {
-    /// What PC/SC's state says.
-    pub(super) fn of(state: State, count: u32) -> Self {
-        Self {
-            presence: Presence::of(state),
-            is_taken: state.contains(State::EXCLUSIVE),
-            count,
-        }
-    }
 }
 
 /// What was last known of a reader.
@@ -31,8 +25,8 @@ impl Look {
 pub(super) struct Slot {
     /// The event count of the card in it.
     card: Option<u32>,
-    /// Whether the card could not be read because another program had it.
-    owed: bool,
+    /// How often the card could not be read because another program had it.
+    owed: u32,
 }
 
 /// What a look leads to.
@@ -47,32 +41,38 @@ pub(super) struct Step {
 impl Slot {
     /// Takes a look into account.
     pub(super) fn see(&mut self, look: Look) -> Step {
-        if look.presence == Presence::Empty {
-            let removed = self.card.take().is_some();
-            self.owed = false;
+        if look.presence != Presence::Empty && self.card == Some(look.count) {
             return Step {
-                removed,
+                removed: false,
                 read: false,
             };
         }
-        if self.card == Some(look.count) {
-            let read = self.owed && !look.is_taken;
-            self.owed &= !read;
-            return Step {
-                removed: false,
-                read,
-            };
-        }
-        self.owed = false;
+        self.owed = 0;
+        let card = (look.presence != Presence::Empty).then_some(look.count);
+        let removed = std::mem::replace(&mut self.card, card).is_some();
         Step {
-            removed: self.card.replace(look.count).is_some(),
-            read: true,
+            removed,
+            read: card.is_some(),
         }
     }
 
-    /// The card could not be read because another program had it: it is read once that ends.
-    pub(super) fn owe(&mut self) {
-        self.owed = true;
+    /// The card could not be read because another program had it: it is to be tried again.
+    /// Whether this is news.
+    pub(super) fn owe(&mut self) -> bool {
+        self.owed = self.owed.saturating_add(1);
+        self.owed == 1
+    }
+
+    /// The card was read, or never will be.
+    pub(super) fn settle(&mut self) {
+        self.owed = 0;
+    }
+
+    /// How long to wait before the card is tried again, when it is to be.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        let doublings = self.owed.checked_sub(1)?;
+        let factor = 2_u32.saturating_pow(doublings);
+        Some(FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE))
     }
 
     /// Whether a card is known to be in it.
@@ -87,7 +87,6 @@ mod tests {
 
     const EMPTY: Look = Look {
         presence: Presence::Empty,
-        is_taken: false,
         count: 2,
     };
     const NOTHING: Step = Step {
@@ -102,7 +101,6 @@ mod tests {
     fn card(count: u32) -> Look {
         Look {
             presence: Presence::Card,
-            is_taken: false,
             count,
         }
     }
@@ -112,13 +110,6 @@ mod tests {
         let mut slot = Slot::default();
         assert_eq!(slot.see(card(1)), READ);
         assert_eq!(slot.see(card(1)), NOTHING);
-        assert_eq!(
-            slot.see(Look {
-                is_taken: true,
-                ..card(1)
-            }),
-            NOTHING
-        );
         assert_eq!(
             slot.see(EMPTY),
             Step {
@@ -143,16 +134,17 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_another_program_held_is_read_when_it_lets_go() {
+    fn a_card_that_another_program_holds_is_tried_ever_more_rarely_until_it_is_gone() {
         let mut slot = Slot::default();
-        let taken = Look {
-            is_taken: true,
-            ..card(1)
-        };
-        assert_eq!(slot.see(taken), READ);
-        slot.owe();
-        assert_eq!(slot.see(taken), NOTHING);
-        assert_eq!(slot.see(card(1)), READ);
-        assert_eq!(slot.see(card(1)), NOTHING);
+        slot.see(card(1));
+        assert_eq!(slot.pause(), None);
+        assert!(slot.owe());
+        assert_eq!(slot.pause(), Some(FIRST_PAUSE));
+        for _ in 0..100 {
+            assert!(!slot.owe());
+        }
+        assert_eq!(slot.pause(), Some(LONGEST_PAUSE));
+        slot.see(EMPTY);
+        assert_eq!(slot.pause(), None);
     }
 }

@@ -1,9 +1,10 @@
 //! The thread's loop: waits for readers and cards, and reads each card once.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cardwarden_card::Presence;
 use pcsc::{Context, PNP_NOTIFICATION, ReaderState, State};
 use tokio::sync::{mpsc, watch};
 
@@ -14,6 +15,10 @@ use super::{CardEvent, Expectation};
 
 /// A service that goes away sooner is not reached for again at once.
 const STEADY: Duration = Duration::from_secs(2);
+
+/// As good as without end, and better than PC/SC's own word for that, at which libpcsclite 1.9
+/// wakes every minute (`winscard_clnt.c`, `SCardGetStatusChange`). poll(2) could wait 24 days.
+const LONG: Duration = Duration::from_hours(24 * 20);
 
 /// The thread.
 pub(super) struct Watch {
@@ -108,17 +113,17 @@ impl Watch {
         if self.stop.is_wanted() {
             return Err(Ended::Stopped);
         }
-        match context.get_status_change(None, &mut readers.states) {
+        let pause = readers.slots.iter().filter_map(Slot::pause).min();
+        match context.get_status_change(pause.unwrap_or(LONG), &mut readers.states) {
             Ok(()) => {}
+            Err(pcsc::Error::Timeout) => return self.retry(context, readers),
             // A reader went between the list and the wait: list again.
             Err(pcsc::Error::UnknownReader) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        let event_at = Instant::now();
-        let present_at_start = std::mem::take(&mut readers.is_first_look);
         let told = Told {
-            event_at,
-            present_at_start,
+            event_at: Instant::now(),
+            present_at_start: std::mem::take(&mut readers.is_first_look),
         };
         let Some((news, states)) = readers.states.split_first_mut() else {
             return Ok(());
@@ -128,6 +133,20 @@ impl Watch {
             if state.event_state().contains(State::CHANGED) {
                 state.sync_current_state();
                 self.follow(context, state, slot, told)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries the cards again that another program kept for itself.
+    fn retry(&self, context: &Context, readers: &mut Readers) -> Result<(), Ended> {
+        let told = Told {
+            event_at: Instant::now(),
+            present_at_start: false,
+        };
+        for (state, slot) in readers.states.iter().skip(1).zip(&mut readers.slots) {
+            if slot.pause().is_some() {
+                self.read(context, state.name(), slot, told)?;
             }
         }
         Ok(())
@@ -154,31 +173,52 @@ impl Watch {
         slot: &mut Slot,
         told: Told,
     ) -> Result<(), Ended> {
-        let step = slot.see(Look::of(state.event_state(), state.event_count()));
-        let reader = state.name().to_string_lossy().into_owned();
+        let presence = Presence::of(state.event_state());
+        let step = slot.see(Look {
+            presence,
+            count: state.event_count(),
+        });
         if step.removed {
-            self.tell(CardEvent::Removed {
-                reader: reader.clone(),
-            })?;
+            let reader = state.name().to_string_lossy().into_owned();
+            self.tell(CardEvent::Removed { reader })?;
         }
-        if !step.read {
-            return Ok(());
+        if step.read {
+            self.read(context, state.name(), slot, told)
+        } else {
+            Ok(())
         }
+    }
+
+    /// Reads a card, and tells what came of it.
+    fn read(
+        &self,
+        context: &Context,
+        name: &CStr,
+        slot: &mut Slot,
+        told: Told,
+    ) -> Result<(), Ended> {
         let expectation = self.expectation.borrow().clone();
-        match reading::read(context, state.name(), &expectation, told) {
-            Ok(reading) => self.tell(CardEvent::Reading(Box::new(reading))),
-            Err(refusal) => {
-                if refusal.is_in_use() {
-                    slot.owe();
-                }
-                let (code, problem) = (refusal.code(), refusal.sentence());
-                self.tell(CardEvent::Fault {
-                    reader,
-                    code,
-                    problem,
-                })
+        let refusal = match reading::read(context, name, &expectation, told) {
+            Ok(reading) => {
+                slot.settle();
+                return self.tell(CardEvent::Reading(Box::new(reading)));
             }
+            Err(refusal) => refusal,
+        };
+        if refusal.is_in_use() {
+            if !slot.owe() {
+                return Ok(());
+            }
+        } else {
+            slot.settle();
         }
+        let reader = name.to_string_lossy().into_owned();
+        let (code, problem) = (refusal.code(), refusal.sentence());
+        self.tell(CardEvent::Fault {
+            reader,
+            code,
+            problem,
+        })
     }
 
     fn tell(&self, event: CardEvent) -> Result<(), Ended> {
