@@ -2,7 +2,9 @@
 //!
 //! A card is written before it is put in, without the reader: the agent sees only finished cards.
 
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use cardwarden_tests::run::{Key, Run};
@@ -14,6 +16,9 @@ use crate::world::{self, COMPANY, Company, HOME};
 
 /// The unit that is the inserted card.
 const UNIT: &str = "lab-card";
+
+/// The first of vpcd's two readers.
+const READER: &CStr = c"Virtual PCD 00 00";
 
 /// What can be done with cards.
 #[derive(Subcommand)]
@@ -94,6 +99,10 @@ fn put_in(insert: &Insert) -> Result<()> {
         run = run.args(["--fault", fault]);
     }
     run.quietly()?;
+    // A card with a fault may be gone again before anybody has looked.
+    if insert.fault.is_none() {
+        await_card(true)?;
+    }
     progress(format!(
         "lab: the card of {} (policy version {version}) is in the reader",
         company.name
@@ -185,13 +194,31 @@ fn start_reader() -> Result<()> {
         .context("there is no reader, since pcscd does not start")
 }
 
+/// Waits until pcscd has seen that the card is there, or is not: it looks every 400 ms, and a card that goes and
+/// comes in between was never away for it.
+fn await_card(is_in: bool) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let context = pcsc::Context::establish(pcsc::Scope::System).context("ask pcscd")?;
+    let mut readers = [pcsc::ReaderState::new(READER, pcsc::State::UNAWARE)];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        context
+            .get_status_change(left, &mut readers)
+            .context("wait for the reader")?;
+        for reader in &mut readers {
+            if reader.event_state().contains(pcsc::State::PRESENT) == is_in {
+                return Ok(());
+            }
+            reader.sync_current_state();
+        }
+    }
+}
+
 fn remove() -> Result<()> {
     if !is_in() {
         bail!("there is no card in the reader");
     }
     settle::expect(Expected::NoCard)?;
-    Run::new("systemctl")
-        .args(["stop", UNIT])
-        .quietly()
-        .map(drop)
+    Run::new("systemctl").args(["stop", UNIT]).quietly()?;
+    await_card(false)
 }
