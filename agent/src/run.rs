@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cardwarden_policy::{Anchors, Function};
 use cardwarden_policy::trust::Anchor;
+use cardwarden_policy::{Anchors, Function};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::Instant;
@@ -86,8 +86,10 @@ pub(crate) fn run(config: &Path) -> Result<(), Error> {
         .thread_keep_alive(Duration::from_secs(1))
         .build()
         .map_err(system("start the runtime"))?;
-    let local = tokio::task::LocalSet::new();
-    local.block_on(&runtime, serve(config))
+    let result = tokio::task::LocalSet::new().block_on(&runtime, serve(config));
+    // An exchange with a server that hangs is not waited for.
+    runtime.shutdown_background();
+    result
 }
 
 /// The real devices of this machine.
@@ -167,7 +169,9 @@ fn assemble(
     refusals: Refusals,
 ) -> Result<(Owner, Inputs), Error> {
     let identity = Identity::load_or_make(&settings.state).map_err(Error::Identity)?;
-    let queue = Queue::open(&settings.state).map(Arc::new).map_err(Error::Queue)?;
+    let queue = Queue::open(&settings.state)
+        .map(Arc::new)
+        .map_err(Error::Queue)?;
     let (anchors, problems) = anchors(&settings);
     let (expectation, expected) = watch::channel(Expectation {
         device: identity.device.clone(),
@@ -185,20 +189,47 @@ fn assemble(
     let nudge = Arc::new(Notify::new());
 
     let folder = settings.state.clone();
-    let machine = Machine { devices: Devices::default(), runtime: settings.runtime.clone() };
-    let fixed = Fixed { settings, folder: folder.clone(), anchors, queue: Arc::clone(&queue) };
-    let outputs =
-        Outputs { status, link, expectation, nudge: Arc::clone(&nudge), denials: denials.clone() };
+    let machine = Machine {
+        devices: Devices::default(),
+        runtime: settings.runtime.clone(),
+    };
+    let fixed = Fixed {
+        settings,
+        folder: folder.clone(),
+        anchors,
+        queue: Arc::clone(&queue),
+    };
+    let outputs = Outputs {
+        status,
+        link,
+        expectation,
+        nudge: Arc::clone(&nudge),
+        denials: denials.clone(),
+    };
     let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity);
     for problem in problems {
-        owner.problem("trust", format!("a file of trusted keys is not used: {problem}"));
+        owner.problem(
+            "trust",
+            format!("a file of trusted keys is not used: {problem}"),
+        );
     }
     let reader = card::spawn(expected, event).map_err(system("start the card thread"))?;
     tokio::task::spawn_local(dm::run(folder, queue, linked, nudge, server_status));
     tokio::task::spawn_local(bus::run(published, request, denials));
     let monitor = Monitor::new().map_err(system("listen to udev"))?;
     let alarm = Alarm::new().map_err(system("make a timer"))?;
-    Ok((owner, Inputs { _reader: reader, cards, requests, server, monitor, alarm, refusals }))
+    Ok((
+        owner,
+        Inputs {
+            _reader: reader,
+            cards,
+            requests,
+            server,
+            monitor,
+            alarm,
+            refusals,
+        },
+    ))
 }
 
 /// The keys of `trust.d`, the key of the company that has a say already, and the files that hold

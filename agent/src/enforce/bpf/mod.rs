@@ -5,13 +5,14 @@
 //! makes its own folder, brings itself fully into force, and only then lets the older go
 //! ([`Kernel::retire`]): refusals add up, so there is no gap.
 
-mod link;
 mod object;
 mod offsets;
 pub(crate) mod refusals;
+mod syscall;
 mod table;
 mod wire;
 
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError, RingBuf};
@@ -31,6 +32,8 @@ const LINKS: [(Hook, &str); 3] = [
     (Hook::SocketCreate, "link_socket_create"),
     (Hook::FileOpen, "link_file_open"),
 ];
+/// `BPF_MAP_TYPE_ARRAY` (`enum bpf_map_type`, `include/uapi/linux/bpf.h`).
+const MAP_TYPE_ARRAY: u32 = 2;
 /// How long a permission lasts, in nanoseconds.
 const PERMIT_NS: u64 = 200_000_000;
 
@@ -46,14 +49,18 @@ impl Programs {
     /// Opens what an earlier run left, or loads the programs. Attaches nothing.
     pub(crate) fn open() -> Result<Self, Error> {
         let hash = Sha256::digest(object::BYTES);
-        let build = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let build = hash
+            .iter()
+            .take(8)
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         let folder = Path::new(PINS).join(format!("{build:016x}"));
         std::fs::create_dir_all(&folder).map_err(|source| Error::Pins {
             path: folder.display().to_string(),
             source,
         })?;
         if !object::MAPS.iter().all(|name| folder.join(name).exists()) {
-            // Loading pins the maps; an earlier run that was killed in between left some.
+            // An earlier run that was killed in between left some of the pins.
+            make_decision(&folder)?;
             drop(object::load(&folder, &[])?);
         }
         Ok(Self {
@@ -199,6 +206,20 @@ impl Kernel for Programs {
             tracing::warn!("could not take back a permission: {error}");
         }
     }
+}
+
+/// Makes the outer map of the decisions, unless it is there.
+fn make_decision(folder: &Path) -> Result<(), Error> {
+    let pin = folder.join("DECISION");
+    if pin.exists() {
+        return Ok(());
+    }
+    let size = u32::try_from(size_of::<Decision>()).unwrap_or(u32::MAX);
+    let template = aya_obj::Map::new_from_params(MAP_TYPE_ARRAY, 4, size, 1, 0);
+    let template = MapData::create(template, "template", None)
+        .map_err(|source| Error::Map { path: pin.display().to_string(), source: Box::new(source) })?;
+    syscall::make_outer_and_pin(template.fd().as_fd(), &pin)
+        .map_err(|source| Error::Pins { path: pin.display().to_string(), source })
 }
 
 /// Opens a pinned map as what it is.

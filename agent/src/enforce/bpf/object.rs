@@ -9,7 +9,7 @@ use aya::programs::{CgroupDevice, Lsm, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use cardwarden_policy::Hook;
 
-use super::{link, offsets};
+use super::{offsets, syscall};
 use crate::enforce::Error;
 
 /// The object, as `build.rs` built it.
@@ -62,7 +62,7 @@ fn attach_device_open(folder: &Path, pin: &Path) -> Result<(), Error> {
     program.load().map_err(failed)?;
     let linked = File::open(CGROUP).and_then(|cgroup| {
         let program = program.fd().map_err(std::io::Error::other)?;
-        link::attach_and_pin(program.as_fd(), cgroup.as_fd(), pin)
+        syscall::attach_and_pin(program.as_fd(), cgroup.as_fd(), pin)
     });
     linked.map_err(|source| Error::Link {
         hook,

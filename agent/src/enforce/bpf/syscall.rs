@@ -1,4 +1,5 @@
-//! Two commands of bpf(2) that aya does not offer for cgroup programs: make a link, and pin it.
+//! Commands of bpf(2) that aya does not offer as they are needed here: a map of maps whose inner
+//! maps carry no type information, a link of a cgroup program, and the pins of both.
 #![expect(unsafe_code, reason = "the system call has no safe wrapper")]
 
 use std::ffi::CString;
@@ -7,12 +8,27 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// `BPF_OBJ_PIN` (`enum bpf_cmd`, `include/uapi/linux/bpf.h`).
+/// `BPF_MAP_CREATE` (`enum bpf_cmd`, `include/uapi/linux/bpf.h`).
+const MAP_CREATE: libc::c_long = 0;
+/// `BPF_OBJ_PIN`.
 const OBJ_PIN: libc::c_long = 6;
 /// `BPF_LINK_CREATE`.
 const LINK_CREATE: libc::c_long = 28;
+/// `BPF_MAP_TYPE_ARRAY_OF_MAPS` (`enum bpf_map_type`).
+const ARRAY_OF_MAPS: u32 = 12;
 /// `BPF_CGROUP_DEVICE` (`enum bpf_attach_type`).
 const CGROUP_DEVICE: u32 = 6;
+
+/// The part of `union bpf_attr` that `BPF_MAP_CREATE` needs.
+#[repr(C)]
+struct MapCreate {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: RawFd,
+}
 
 /// The part of `union bpf_attr` that `BPF_LINK_CREATE` reads.
 #[repr(C)]
@@ -45,18 +61,34 @@ pub(super) fn attach_and_pin(
         flags: 0,
     };
     let fd = RawFd::try_from(bpf(LINK_CREATE, &create)?).map_err(io::Error::other)?;
+    pin_new(fd, pin)
+}
+
+/// Makes an array of one map, for inner maps like `template`, and pins it.
+///
+/// Up to Linux 6.1 an inner map fits only if it was made like the template, with type information
+/// or without (`bpf_map_meta_equal` compares `timer_off`, which is `-ENOENT` with and `-EINVAL`
+/// without). aya makes templates with it and maps without.
+pub(super) fn make_outer_and_pin(template: BorrowedFd<'_>, pin: &Path) -> io::Result<()> {
+    let create = MapCreate {
+        map_type: ARRAY_OF_MAPS,
+        key_size: 4,
+        value_size: 4,
+        max_entries: 1,
+        map_flags: 0,
+        inner_map_fd: template.as_raw_fd(),
+    };
+    let fd = RawFd::try_from(bpf(MAP_CREATE, &create)?).map_err(io::Error::other)?;
+    pin_new(fd, pin)
+}
+
+/// Pins what a command has just made, and closes the descriptor: the pin holds it from now on.
+fn pin_new(fd: RawFd, pin: &Path) -> io::Result<()> {
     // SAFETY: the kernel has just made this descriptor for us alone.
-    let link = unsafe { OwnedFd::from_raw_fd(fd) };
+    let made = unsafe { OwnedFd::from_raw_fd(fd) };
     let path = CString::new(pin.as_os_str().as_bytes())?;
     let pathname = u64::try_from(path.as_ptr().addr()).map_err(io::Error::other)?;
-    bpf(
-        OBJ_PIN,
-        &ObjPin {
-            pathname,
-            bpf_fd: link.as_raw_fd(),
-            file_flags: 0,
-        },
-    )?;
+    bpf(OBJ_PIN, &ObjPin { pathname, bpf_fd: made.as_raw_fd(), file_flags: 0 })?;
     Ok(())
 }
 
