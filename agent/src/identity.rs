@@ -74,6 +74,15 @@ impl Identity {
         }
     }
 
+    /// The identity, or one for this run alone where the kept one cannot be used, with why: what is
+    /// in force must not wait for it.
+    pub(crate) fn load_or_stand_in(folder: &Path) -> Result<(Self, Option<Error>), Error> {
+        match Self::load_or_make(folder) {
+            Ok(identity) => Ok((identity, None)),
+            Err(why) => Self::make().map(|identity| (identity, Some(why))),
+        }
+    }
+
     /// Writes the identity.
     pub(crate) fn save(&self, folder: &Path) -> Result<(), Error> {
         let path = folder.join("identity.json");
@@ -137,11 +146,9 @@ mod tests {
     #[test]
     fn a_damaged_identity_is_told_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("identity.json"), b"{}").unwrap();
-        assert!(matches!(
-            Identity::load_or_make(folder.path()),
-            Err(Error::Damaged { .. })
-        ));
+        durable::replace(&folder.path().join("identity.json"), b"{}").unwrap();
+        let (_, why) = Identity::load_or_stand_in(folder.path()).unwrap();
+        assert!(matches!(why, Some(Error::Damaged { .. })));
         assert_eq!(
             std::fs::read(folder.path().join("identity.json")).unwrap(),
             b"{}"

@@ -22,6 +22,7 @@ mod devices;
 mod dm;
 mod durable;
 mod enforce;
+mod heap;
 mod identity;
 mod ready;
 mod reconciler;

@@ -168,7 +168,8 @@ fn assemble(
     programs: Programs,
     refusals: Refusals,
 ) -> Result<(Owner, Inputs), Error> {
-    let identity = Identity::load_or_make(&settings.state).map_err(Error::Identity)?;
+    let (identity, complaint) =
+        Identity::load_or_stand_in(&settings.state).map_err(Error::Identity)?;
     let queue = Queue::open(&settings.state)
         .map(Arc::new)
         .map_err(Error::Queue)?;
@@ -207,29 +208,37 @@ fn assemble(
         denials: denials.clone(),
     };
     let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity);
-    for problem in problems {
+    complain(&mut owner, complaint.as_ref(), problems);
+    tokio::task::spawn_local(dm::run(folder, queue, linked, nudge, server_status));
+    tokio::task::spawn_local(bus::run(published, request, denials));
+    let reader = card::spawn(expected, event).map_err(system("start the card thread"))?;
+    let inputs = Inputs {
+        _reader: reader,
+        cards,
+        requests,
+        server,
+        monitor: Monitor::new().map_err(system("listen to udev"))?,
+        alarm: Alarm::new().map_err(system("make a timer"))?,
+        refusals,
+    };
+    Ok((owner, inputs))
+}
+
+/// Tells what was found wrong before there was an owner to tell it.
+fn complain(owner: &mut Owner, identity: Option<&identity::Error>, keys: Vec<String>) {
+    if let Some(error) = identity {
+        let text = format!(
+            "{}. Until it is repaired, a passing identity serves",
+            chain(error)
+        );
+        owner.problem("identity", text);
+    }
+    for problem in keys {
         owner.problem(
             "trust",
             format!("a file of trusted keys is not used: {problem}"),
         );
     }
-    let reader = card::spawn(expected, event).map_err(system("start the card thread"))?;
-    tokio::task::spawn_local(dm::run(folder, queue, linked, nudge, server_status));
-    tokio::task::spawn_local(bus::run(published, request, denials));
-    let monitor = Monitor::new().map_err(system("listen to udev"))?;
-    let alarm = Alarm::new().map_err(system("make a timer"))?;
-    Ok((
-        owner,
-        Inputs {
-            _reader: reader,
-            cards,
-            requests,
-            server,
-            monitor,
-            alarm,
-            refusals,
-        },
-    ))
 }
 
 /// The keys of `trust.d`, the key of the company that has a say already, and the files that hold

@@ -135,7 +135,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.toml");
         assert_eq!(Settings::read(&path).unwrap(), Settings::default());
-        std::fs::write(&path, "second-lok = true\n").unwrap();
+        crate::durable::replace(&path, b"second-lok = true\n").unwrap();
         let error = Settings::read(&path).unwrap_err();
         assert!(crate::run::chain(&error).contains("second-lok"));
     }

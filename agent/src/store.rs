@@ -208,7 +208,7 @@ mod tests {
     fn a_damaged_state_restricts_instead_of_letting_go() {
         let folder = tempfile::tempdir().unwrap();
         for damaged in [&b"{"[..], b"", b"[]", b"{\"association\":{}}"] {
-            std::fs::write(folder.path().join("state.json"), damaged).unwrap();
+            durable::replace(&folder.path().join("state.json"), damaged).unwrap();
             let found = Store::new(folder.path()).load();
             assert!(
                 matches!(found.standing, Standing::Unproven { .. }),

@@ -462,7 +462,7 @@ fn a_state_that_cannot_be_saved_changes_nothing() {
 fn a_damaged_state_keeps_everything_off_until_the_company_speaks() {
     let mut bench = Bench::new();
     bench.insert(CAMERA_OFF, 1);
-    std::fs::write(bench.folder.path().join("state.json"), b"{").unwrap();
+    crate::durable::replace(&bench.folder.path().join("state.json"), b"{").unwrap();
     let mut bench = bench.restarted();
     assert!(bench.is_refused());
     assert_eq!(bench.status().posture, Posture::Unproven);

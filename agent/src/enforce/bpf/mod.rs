@@ -146,7 +146,9 @@ impl Kernel for Programs {
                 if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
                     return Ok(());
                 }
-                object::attach(&self.folder, *hook, &pin)
+                let attached = object::attach(&self.folder, *hook, &pin);
+                crate::heap::give_back();
+                attached
             }
             Step::Detach(hook) => self.detach(*hook),
         }
@@ -216,10 +218,14 @@ fn make_decision(folder: &Path) -> Result<(), Error> {
     }
     let size = u32::try_from(size_of::<Decision>()).unwrap_or(u32::MAX);
     let template = aya_obj::Map::new_from_params(MAP_TYPE_ARRAY, 4, size, 1, 0);
-    let template = MapData::create(template, "template", None)
-        .map_err(|source| Error::Map { path: pin.display().to_string(), source: Box::new(source) })?;
-    syscall::make_outer_and_pin(template.fd().as_fd(), &pin)
-        .map_err(|source| Error::Pins { path: pin.display().to_string(), source })
+    let template = MapData::create(template, "template", None).map_err(|source| Error::Map {
+        path: pin.display().to_string(),
+        source: Box::new(source),
+    })?;
+    syscall::make_outer_and_pin(template.fd().as_fd(), &pin).map_err(|source| Error::Pins {
+        path: pin.display().to_string(),
+        source,
+    })
 }
 
 /// Opens a pinned map as what it is.

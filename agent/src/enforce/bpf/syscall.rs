@@ -88,7 +88,14 @@ fn pin_new(fd: RawFd, pin: &Path) -> io::Result<()> {
     let made = unsafe { OwnedFd::from_raw_fd(fd) };
     let path = CString::new(pin.as_os_str().as_bytes())?;
     let pathname = u64::try_from(path.as_ptr().addr()).map_err(io::Error::other)?;
-    bpf(OBJ_PIN, &ObjPin { pathname, bpf_fd: made.as_raw_fd(), file_flags: 0 })?;
+    bpf(
+        OBJ_PIN,
+        &ObjPin {
+            pathname,
+            bpf_fd: made.as_raw_fd(),
+            file_flags: 0,
+        },
+    )?;
     Ok(())
 }
 
