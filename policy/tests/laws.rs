@@ -1,4 +1,9 @@
 //! Laws that every policy, decision and plan obeys.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test, a panic is the failure"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,0 +1,236 @@
+//! Keys: the public ones that a device trusts, and the private ones with which a company signs.
+
+use coset::{CborSerializable as _, CoseSign1Builder, HeaderBuilder, iana};
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
+};
+use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use p256::pkcs8::LineEnding;
+use sha2::{Digest as _, Sha256};
+
+use super::{Rejected, Signed, encode};
+
+/// The first 8 bytes of the SHA-256 of a key's `SubjectPublicKeyInfo`: the COSE key id, and what
+/// people compare.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct KeyId([u8; 8]);
+
+impl KeyId {
+    /// The id as a COSE header names it; an id of another length names no key of ours.
+    pub(super) fn named(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().map(Self).ok()
+    }
+
+    fn of(spki: &[u8]) -> Self {
+        let mut id = [0; 8];
+        id.iter_mut()
+            .zip(Sha256::digest(spki))
+            .for_each(|(to, from)| *to = from);
+        Self(id)
+    }
+}
+
+impl std::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A company's public key.
+#[derive(Clone, Debug)]
+enum PublicKey {
+    P256(Box<p256::ecdsa::VerifyingKey>),
+    Ed25519(Box<ed25519_dalek::VerifyingKey>),
+}
+
+/// A key that this device trusts.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    id: KeyId,
+    key: PublicKey,
+    spki: Vec<u8>,
+}
+
+/// The text is no public key that is understood.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("this is no public key in PEM (`BEGIN PUBLIC KEY`) of P-256 or Ed25519")]
+pub struct NoPublicKey;
+
+impl Anchor {
+    /// Reads `SubjectPublicKeyInfo` in PEM.
+    pub fn from_pem(pem: &str) -> Result<Self, NoPublicKey> {
+        let pem = pem.trim();
+        if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_pem(pem) {
+            return Self::of(PublicKey::P256(Box::new(key)));
+        }
+        let key = ed25519_dalek::VerifyingKey::from_public_key_pem(pem)
+            .map_err(|_malformed| NoPublicKey)?;
+        Self::of(PublicKey::Ed25519(Box::new(key)))
+    }
+
+    /// Reads `SubjectPublicKeyInfo` in DER.
+    pub fn from_der(spki: &[u8]) -> Result<Self, NoPublicKey> {
+        if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(spki) {
+            return Self::of(PublicKey::P256(Box::new(key)));
+        }
+        let key = ed25519_dalek::VerifyingKey::from_public_key_der(spki)
+            .map_err(|_malformed| NoPublicKey)?;
+        Self::of(PublicKey::Ed25519(Box::new(key)))
+    }
+
+    fn of(key: PublicKey) -> Result<Self, NoPublicKey> {
+        let der = match &key {
+            PublicKey::P256(key) => key.to_public_key_der(),
+            PublicKey::Ed25519(key) => key.to_public_key_der(),
+        };
+        let spki = der.map_err(|_unencodable| NoPublicKey)?.as_bytes().to_vec();
+        Ok(Self {
+            id: KeyId::of(&spki),
+            key,
+            spki,
+        })
+    }
+
+    /// What the key is called.
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The key as `SubjectPublicKeyInfo` in DER.
+    pub fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// Whether a signature fits bytes.
+    pub(super) fn fits(&self, signature: &[u8], bytes: &[u8]) -> bool {
+        match &self.key {
+            PublicKey::P256(key) => p256::ecdsa::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(bytes, &signature).is_ok()),
+            PublicKey::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(bytes, &signature).is_ok()),
+        }
+    }
+
+    /// How this key signs.
+    pub(super) fn algorithm(&self) -> iana::Algorithm {
+        match self.key {
+            PublicKey::P256(_) => iana::Algorithm::ES256,
+            PublicKey::Ed25519(_) => iana::Algorithm::EdDSA,
+        }
+    }
+}
+
+/// A company's private key, as far as it lies in a file.
+pub enum SigningKey {
+    /// ECDSA with P-256 and SHA-256.
+    P256(Box<p256::ecdsa::SigningKey>),
+    /// Ed25519.
+    Ed25519(Box<ed25519_dalek::SigningKey>),
+}
+
+/// The text is no private key that is understood.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoSigningKey {
+    /// Neither P-256 nor Ed25519, or not PKCS#8.
+    #[error("this is no private key in PEM (PKCS#8, `BEGIN PRIVATE KEY`) of P-256 or Ed25519")]
+    Malformed,
+    /// The seed is no key; try another.
+    #[error("these bytes make no key")]
+    Seed,
+    /// The key cannot be written as PEM.
+    #[error("the key cannot be written as PEM")]
+    Unencodable,
+}
+
+impl SigningKey {
+    /// Reads PKCS#8 in PEM.
+    pub fn from_pem(pem: &str) -> Result<Self, NoSigningKey> {
+        let pem = pem.trim();
+        if let Ok(key) = p256::ecdsa::SigningKey::from_pkcs8_pem(pem) {
+            return Ok(Self::P256(Box::new(key)));
+        }
+        ed25519_dalek::SigningKey::from_pkcs8_pem(pem)
+            .map(|key| Self::Ed25519(Box::new(key)))
+            .map_err(|_malformed| NoSigningKey::Malformed)
+    }
+
+    /// Makes a P-256 key of 32 bytes from a cryptographic source of random numbers.
+    pub fn p256_from_seed(seed: &[u8; 32]) -> Result<Self, NoSigningKey> {
+        p256::ecdsa::SigningKey::from_slice(seed)
+            .map(|key| Self::P256(Box::new(key)))
+            .map_err(|_out_of_range| NoSigningKey::Seed)
+    }
+
+    /// Makes an Ed25519 key of 32 bytes from a cryptographic source of random numbers.
+    pub fn ed25519_from_seed(seed: &[u8; 32]) -> Self {
+        Self::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(seed)))
+    }
+
+    /// Writes PKCS#8 in PEM.
+    pub fn to_pem(&self) -> Result<String, NoSigningKey> {
+        let pem = match self {
+            Self::P256(key) => key.to_pkcs8_pem(LineEnding::LF),
+            Self::Ed25519(key) => key.to_pkcs8_pem(LineEnding::LF),
+        };
+        pem.map(|text| text.to_string())
+            .map_err(|_unencodable| NoSigningKey::Unencodable)
+    }
+
+    /// Writes the public key as `trust.d` wants it.
+    pub fn to_public_pem(&self) -> Result<String, NoSigningKey> {
+        let pem = match self {
+            Self::P256(key) => key.verifying_key().to_public_key_pem(LineEnding::LF),
+            Self::Ed25519(key) => key.verifying_key().to_public_key_pem(LineEnding::LF),
+        };
+        pem.map_err(|_unencodable| NoSigningKey::Unencodable)
+    }
+
+    /// The public key.
+    pub fn anchor(&self) -> Result<Anchor, NoPublicKey> {
+        Anchor::of(match self {
+            Self::P256(key) => PublicKey::P256(Box::new(*key.verifying_key())),
+            Self::Ed25519(key) => PublicKey::Ed25519(Box::new(key.verifying_key())),
+        })
+    }
+
+    /// Signs.
+    pub fn sign<T: Signed>(&self, value: &T) -> Result<Vec<u8>, Rejected> {
+        value.check()?;
+        let malformed = |problem: String| Rejected::Malformed {
+            what: T::WHAT,
+            problem,
+        };
+        let anchor = self
+            .anchor()
+            .map_err(|error| malformed(error.to_string()))?;
+        let header = HeaderBuilder::new()
+            .algorithm(anchor.algorithm())
+            .key_id(anchor.id.0.to_vec())
+            .content_type(T::CONTENT_TYPE.to_owned())
+            .build();
+        let bytes = CoseSign1Builder::new()
+            .protected(header)
+            .payload(encode(value))
+            .create_signature(&[], |bytes| self.sign_bytes(bytes))
+            .build()
+            .to_vec()
+            .map_err(|error| malformed(error.to_string()))?;
+        if bytes.len() > T::MAX {
+            return Err(Rejected::TooLong {
+                what: T::WHAT,
+                most: T::MAX,
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::P256(key) => {
+                let signature: p256::ecdsa::Signature = key.sign(bytes);
+                signature.to_bytes().to_vec()
+            }
+            Self::Ed25519(key) => key.sign(bytes).to_vec(),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Why bytes are not believed.
+
+use crate::document::Malformed;
+
+/// Why bytes are not believed. Each variant has a stable code ([`Rejected::code`]).
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Rejected {
+    /// Not `COSE_Sign1`, or its CBOR cannot be read: truncated, damaged, or something else.
+    #[error("the {what} cannot be read: {problem}")]
+    Malformed {
+        /// What was read.
+        what: &'static str,
+        /// What the reader stumbled over.
+        problem: String,
+    },
+    /// Longer than is ever read.
+    #[error("{what} is longer than {most} bytes")]
+    TooLong {
+        /// What is too long.
+        what: &'static str,
+        /// The bound, in bytes.
+        most: usize,
+    },
+    /// Nobody signed it.
+    #[error("the {what} is not signed")]
+    Unsigned {
+        /// What it was taken for.
+        what: &'static str,
+    },
+    /// Signed with a key that is in no file of `trust.d`.
+    #[error("signed with key {key}, which this device does not trust")]
+    UnknownSigner {
+        /// The key, as far as it is named.
+        key: String,
+    },
+    /// The signature does not fit the bytes.
+    #[error("the signature does not fit: the {what} was changed, or another key signed it")]
+    Signature {
+        /// What was to be signed.
+        what: &'static str,
+    },
+    /// Signed, but as something else.
+    #[error("signed as something else than a {what}")]
+    OtherKind {
+        /// What was expected.
+        what: &'static str,
+    },
+    /// A layout of the future.
+    #[error("layout version {layout} is not known to this version of Cardwarden")]
+    Layout {
+        /// The version found.
+        layout: u8,
+    },
+    /// A name is empty or too long.
+    #[error("a name in the manifest is empty or longer than 100 bytes")]
+    Name,
+    /// More groups than a card can hold.
+    #[error("the manifest names {count} groups; 19 is the most")]
+    TooManyGroups {
+        /// How many it names.
+        count: usize,
+    },
+    /// The card has no group for a device of this kind.
+    #[error("the card holds no group for a device of the kind `{kind}`")]
+    NoGroup {
+        /// The kind of this device.
+        kind: String,
+    },
+    /// The entry is not of this manifest.
+    #[error("the group is not named by this manifest")]
+    ForeignGroup,
+    /// The group is not the one that was signed.
+    #[error("the group `{group}` is not the one that was signed: its hash or length differs")]
+    GroupMismatch {
+        /// Its name.
+        group: String,
+    },
+    /// Signed, but no policy.
+    #[error("the signed policy makes no sense")]
+    Policy(#[source] Malformed),
+    /// The manifest's key of the card is no P-256 point.
+    #[error("the manifest's key of the card is no P-256 key")]
+    CardKey,
+    /// The card does not hold the key that the manifest was made for.
+    #[error("the card cannot prove that it is the one the company issued; it may be a copy")]
+    Copy,
+    /// An older version than one that was seen.
+    #[error("version {version} is older than version {floor}, which this device has seen")]
+    RolledBack {
+        /// The version offered.
+        version: u64,
+        /// The highest seen.
+        floor: u64,
+    },
+    /// The device belongs to another company.
+    #[error("this device is associated with {associated}; {company} has no say here")]
+    OtherCompany {
+        /// Who it belongs to.
+        associated: String,
+        /// Who wants it.
+        company: String,
+    },
+    /// A release for another device or an ended association.
+    #[error("the release is for another device or for an association that has ended")]
+    OtherDevice,
+}
+
+impl Rejected {
+    /// A key that is named but not trusted. What names it comes from a stranger: no more than a
+    /// line of it is shown.
+    pub(super) fn unknown_signer(id: &[u8]) -> Self {
+        let shown = id.iter().take(16);
+        let key = shown.fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        Self::UnknownSigner { key }
+    }
+
+    /// A stable word for this reason: in logs, on D-Bus, and to the server.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "malformed",
+            Self::TooLong { .. } => "too-long",
+            Self::Unsigned { .. } => "unsigned",
+            Self::UnknownSigner { .. } => "unknown-signer",
+            Self::Signature { .. } => "bad-signature",
+            Self::OtherKind { .. } => "other-kind",
+            Self::Layout { .. } => "unknown-layout",
+            Self::Name => "bad-name",
+            Self::TooManyGroups { .. } => "too-many-groups",
+            Self::NoGroup { .. } => "no-group",
+            Self::ForeignGroup => "foreign-group",
+            Self::GroupMismatch { .. } => "group-mismatch",
+            Self::Policy(_) => "bad-policy",
+            Self::CardKey => "bad-card-key",
+            Self::Copy => "copied-card",
+            Self::RolledBack { .. } => "rolled-back",
+            Self::OtherCompany { .. } => "other-company",
+            Self::OtherDevice => "other-device",
+        }
+    }
+}
