@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     match run::run(&Arguments::parse().config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{}", run::chain(&error));
+            tracing::error!("{}", cardwarden_policy::explain::chain(&error));
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardwarden_policy::explain::chain;
 use cardwarden_policy::trust::Anchor;
 use cardwarden_policy::{Anchors, Function};
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,18 +65,6 @@ pub(crate) enum Error {
     /// There is no identity to be had.
     #[error("this device has no identity")]
     Identity(#[source] identity::Error),
-}
-
-/// An error and its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Runs until it is asked to stop. What is in force stays in force.

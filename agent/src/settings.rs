@@ -137,6 +137,6 @@ mod tests {
         assert_eq!(Settings::read(&path).unwrap(), Settings::default());
         crate::durable::replace(&path, b"second-lok = true\n").unwrap();
         let error = Settings::read(&path).unwrap_err();
-        assert!(crate::run::chain(&error).contains("second-lok"));
+        assert!(cardwarden_policy::explain::chain(&error).contains("second-lok"));
     }
 }

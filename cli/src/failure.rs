@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use cardwarden_policy::explain::chain;
+
 /// Why a command did not do what it was to do: an exit status, and one sentence that says what
 /// went wrong, where, and what to do.
 #[derive(Debug, Eq, PartialEq)]
@@ -55,18 +57,6 @@ impl Failure {
     pub(crate) fn exiting(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }
-}
-
-/// An error and everything behind it, once.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
 
 impl From<cardwarden_dbus::Error> for Failure {

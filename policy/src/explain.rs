@@ -74,3 +74,16 @@ fn reason(source: &Source, authority: Option<Authority<'_>>) -> String {
         }
     }
 }
+
+/// An error and its causes in one line. No message of ours repeats its cause, so nothing is said
+/// twice.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use cardwarden_policy::explain::chain;
 use cardwarden_policy::outcome::Outcome;
 use jiff::Timestamp;
 use omadm::code::StatusCode as DmStatus;
@@ -16,7 +17,7 @@ use omadm::server::{AlertId, Event, Received, Settings, Turn, receive};
 use omadm::{DevInfo, Encoding, GenericAlert};
 
 use crate::Server;
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::store::{Identity, OutcomeId, Reception};
 

@@ -12,6 +12,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use cardwarden_policy::explain::chain;
 use cardwarden_policy::{Anchors, Endorsement, Manifest, Rejected};
 use jiff::Timestamp;
 use rcgen::{CertificateSigningRequestParams, PublicKeyData as _};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::Server;
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 use crate::store::{Conflict, Enrolment, Identity};
 
 /// Longest request, in bytes: manifest and CSR in base64, with room.

@@ -38,7 +38,7 @@ use tokio::net::TcpListener;
 pub use authority::AuthorityError;
 pub use dm::OUTCOME_ALERT;
 pub use enrol::{Base64, EnrolReply, EnrolRequest, SignedEndorsement};
-pub use problem::{Problem, chain};
+pub use problem::Problem;
 pub use serve::TlsError;
 pub use store::{
     Conflict, Device, DeviceCondition, Enrolment, Identity, KeptOutcome, NoOutcomeId, OutcomeId,

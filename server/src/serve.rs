@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use cardwarden_policy::explain::chain;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
 use crate::authority::{Authority, ServerIdentity, common_name};
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 
 /// Most connections at once; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 1024;

@@ -1,7 +1,6 @@
 //! Reading one card: the directory, its signature, one group, and the proof that the card is
 //! no copy.
 
-use std::error::Error as _;
 use std::ffi::CStr;
 use std::time::Instant;
 
@@ -69,18 +68,6 @@ impl Refusal {
                 reader: String::new(),
             }
             .code()
-    }
-
-    /// The reason and its causes, in one sentence.
-    pub(super) fn sentence(&self) -> String {
-        let mut sentence = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            sentence.push_str(": ");
-            sentence.push_str(&error.to_string());
-            cause = error.source();
-        }
-        sentence
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cardwarden_card::Presence;
+use cardwarden_policy::explain::chain;
 use pcsc::{Context, PNP_NOTIFICATION, ReaderState, State};
 use tokio::sync::{mpsc, watch};
 
@@ -213,7 +214,7 @@ impl Watch {
             slot.settle();
         }
         let reader = name.to_string_lossy().into_owned();
-        let (code, problem) = (refusal.code(), refusal.sentence());
+        let (code, problem) = (refusal.code(), chain(&refusal));
         self.tell(CardEvent::Fault {
             reader,
             code,

@@ -13,8 +13,8 @@ use super::record::{Certificate, Record, Records};
 use super::session::{MAX_OUTCOMES, Sessions, Verdicts};
 use super::{Link, Queue, enrol, session};
 use crate::clock;
-use crate::run::chain;
 use crate::status::ServerStatus;
+use cardwarden_policy::explain::chain;
 
 /// How a turn went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

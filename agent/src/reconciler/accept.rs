@@ -232,7 +232,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         }
         let renewed = self.identity.renewed();
         if let Err(error) = renewed.save(&self.fixed.folder) {
-            self.problem("not-saved", crate::run::chain(&error));
+            self.problem("not-saved", cardwarden_policy::explain::chain(&error));
             return;
         }
         self.identity = renewed;

@@ -200,7 +200,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 .queue
                 .append(untold.association, untold.at, untold.event)
             {
-                let text = crate::run::chain(&error);
+                let text = cardwarden_policy::explain::chain(&error);
                 self.problem(
                     "not-queued",
                     format!("an outcome could not be kept: {text}"),

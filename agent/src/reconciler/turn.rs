@@ -7,7 +7,7 @@ use cardwarden_policy::{Context, Function, Plan, Verdict, decide, goal, plan};
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
 use crate::clock;
 use crate::enforce::{Error, Kernel};
-use crate::run::chain;
+use cardwarden_policy::explain::chain;
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Looks at everything, and brings into force what follows.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use cardwarden_card::{Profile, READING_TIME};
 use cardwarden_policy::GroupEntry;
+use cardwarden_policy::explain::chain;
 use cardwarden_policy::manifest::Manifest;
 use cardwarden_policy::trust::{Anchor, Anchors, Rejected, Verified};
 use jiff::Timestamp;
@@ -114,7 +115,7 @@ fn groups(profile: &mut dyn Profile, manifest: &Verified<Manifest>) -> Vec<Group
             .read_group(entry)
             .map_err(|error| Problem {
                 code: error.code(),
-                text: crate::failure::chain(&error),
+                text: chain(&error),
             })
             .and_then(|bytes| {
                 manifest
@@ -141,7 +142,7 @@ fn groups(profile: &mut dyn Profile, manifest: &Verified<Manifest>) -> Vec<Group
 fn problem(rejected: &Rejected) -> Problem {
     Problem {
         code: rejected.code(),
-        text: crate::failure::chain(rejected),
+        text: chain(rejected),
     }
 }
 
