@@ -134,7 +134,7 @@ async fn serve(config: &Path) -> Result<(), Error> {
             source,
         })?;
     }
-    let programs = Programs::open().map_err(Error::Kernel)?;
+    let programs = Programs::open(settings.second_lock).map_err(Error::Kernel)?;
     let refusals = programs
         .events()
         .map_err(Error::Kernel)
@@ -146,6 +146,7 @@ async fn serve(config: &Path) -> Result<(), Error> {
     reconciler.turn();
     notify_ready();
     tracing::info!("in force");
+    reconciler.prepare();
     run_loop(reconciler, inputs).await
 }
 

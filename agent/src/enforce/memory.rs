@@ -33,6 +33,8 @@ impl Kernel for Memory {
         Ok(())
     }
 
+    fn prepare(&mut self) {}
+
     fn retire(&mut self) -> Result<(), Error> {
         Ok(())
     }

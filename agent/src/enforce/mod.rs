@@ -15,6 +15,9 @@ pub(crate) trait Kernel {
     /// Takes one step. It may be repeated.
     fn apply(&mut self, step: &Step) -> Result<(), Error>;
 
+    /// Does ahead what a step may need later, so that the step is quick.
+    fn prepare(&mut self);
+
     /// Lets go of what an earlier version of the agent left in force, now that what is to hold
     /// does.
     fn retire(&mut self) -> Result<(), Error>;

@@ -178,6 +178,11 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         }
     }
 
+    /// Does ahead what the next card may need.
+    pub(crate) fn prepare(&mut self) {
+        self.kernel.prepare();
+    }
+
     /// Speaks with the server as soon as can be.
     pub(crate) fn exchange(&self) {
         self.outputs.nudge.notify_one();

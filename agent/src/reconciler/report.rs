@@ -65,7 +65,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             reason: reason(&ruling.source),
             version: self.version(),
         };
-        let is_short_of_goal = achieved == Achieved::Failed && is_enforceable(function);
+        let is_short_of_goal =
+            is_enforceable(function) && (achieved == Achieved::Failed || turn.held != turn.goal);
         Verified {
             outcome,
             ruling: ruling.clone(),
@@ -82,17 +83,20 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         if !attempts.passed.is_empty() {
             return (Achieved::Failed, attempts.passed.join(", "));
         }
-        if turn.held != turn.goal {
-            return (
-                Achieved::Failed,
-                "the kernel does not hold what it should".to_owned(),
-            );
-        }
         let proof = if attempts.refused.is_empty() {
             "attached; there is no device to try".to_owned()
         } else {
             attempts.refused.join(", ")
         };
+        if turn.held != turn.goal {
+            let found = if attempts.refused.is_empty() {
+                Achieved::Failed
+            } else {
+                Achieved::Partly
+            };
+            let text = "the kernel does not hold all that it should";
+            return (found, format!("{text}; {proof}"));
+        }
         if function == Function::Nfc {
             return (
                 Achieved::Partly,

@@ -18,10 +18,12 @@ use std::path::{Path, PathBuf};
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError, RingBuf};
 use aya::programs::links::PinnedLink;
 use cardwarden_ebpf_abi::{Decision, PERMIT_LOOK, PERMIT_PROBE, Permit};
+use cardwarden_policy::explain::chain;
 use cardwarden_policy::{Hook, KernelState, Step, Table};
 use sha2::{Digest as _, Sha256};
 
 use super::{Error, Kernel, Permission};
+use object::Object;
 use wire::Wire;
 
 /// Where builds have their folders.
@@ -40,14 +42,17 @@ const PERMIT_NS: u64 = 200_000_000;
 /// The real kernel.
 pub(crate) struct Programs {
     folder: PathBuf,
+    second_lock: bool,
+    object: Option<Object>,
     decision: ArrayOfMaps<MapData, Array<MapData, Wire<Decision>>>,
     refusals: Array<MapData, u64>,
     permit: Array<MapData, Wire<Permit>>,
 }
 
 impl Programs {
-    /// Opens what an earlier run left, or loads the programs. Attaches nothing.
-    pub(crate) fn open() -> Result<Self, Error> {
+    /// Opens what an earlier run left, or makes the maps. Attaches nothing. `second_lock` says
+    /// whether `file_open` may be asked for.
+    pub(crate) fn open(second_lock: bool) -> Result<Self, Error> {
         let hash = Sha256::digest(object::BYTES);
         let build = hash
             .iter()
@@ -61,19 +66,31 @@ impl Programs {
         if !object::MAPS.iter().all(|name| folder.join(name).exists()) {
             // An earlier run that was killed in between left some of the pins.
             make_decision(&folder)?;
-            drop(object::load(&folder, &[])?);
+            drop(Object::load(&folder, false)?);
         }
         Ok(Self {
             decision: open_map(&folder, "DECISION", Map::ArrayOfMaps)?,
             refusals: open_map(&folder, "REFUSALS", Map::Array)?,
             permit: open_map(&folder, "PERMIT", Map::Array)?,
             folder,
+            second_lock,
+            object: None,
         })
     }
 
     /// The ring buffer of refusals.
     pub(crate) fn events(&self) -> Result<RingBuf<MapData>, Error> {
         open_map(&self.folder, "EVENTS", Map::RingBuf)
+    }
+
+    /// The object, loaded at its first use.
+    fn object(&mut self) -> Result<&mut Object, Error> {
+        if self.object.is_none() {
+            self.object = Some(Object::load(&self.folder, self.second_lock)?);
+        }
+        self.object
+            .as_mut()
+            .ok_or(Error::Missing { name: "object" })
     }
 
     fn pin(&self, hook: Hook) -> PathBuf {
@@ -146,12 +163,25 @@ impl Kernel for Programs {
                 if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
                     return Ok(());
                 }
-                let attached = object::attach(&self.folder, *hook, &pin);
+                let attached = self.object().and_then(|object| object.attach(*hook, &pin));
                 crate::heap::give_back();
                 attached
             }
             Step::Detach(hook) => self.detach(*hook),
         }
+    }
+
+    fn prepare(&mut self) {
+        let lock = self.second_lock.then_some(Hook::FileOpen);
+        for hook in [Hook::DeviceOpen, Hook::SocketCreate]
+            .into_iter()
+            .chain(lock)
+        {
+            if let Err(error) = self.object().and_then(|object| object.prepare(hook)) {
+                tracing::warn!("{}", chain(&error));
+            }
+        }
+        crate::heap::give_back();
     }
 
     fn retire(&mut self) -> Result<(), Error> {
