@@ -86,10 +86,15 @@ pub(crate) struct Untold {
     pub(crate) event: Event,
 }
 
+/// Version of the layout of [`State`].
+const LAYOUT: u8 = 1;
+
 /// Everything that lasts.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct State {
+    /// [`LAYOUT`].
+    layout: u8,
     /// Whose policy is in force.
     pub(crate) association: Option<Association>,
     /// The highest version seen, by company key.
@@ -100,6 +105,19 @@ pub(crate) struct State {
     pub(crate) told: BTreeMap<Function, Told>,
     /// What happened and is yet to be told, saved together with the change itself.
     pub(crate) untold: Vec<Untold>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            layout: LAYOUT,
+            association: None,
+            floors: BTreeMap::new(),
+            released: None,
+            told: BTreeMap::new(),
+            untold: Vec::new(),
+        }
+    }
 }
 
 /// Where the state lies.
@@ -129,10 +147,11 @@ impl Store {
     pub(crate) fn load(&self) -> Found {
         let problem = match std::fs::read(&self.path) {
             Ok(bytes) => match serde_json::from_slice::<State>(&bytes) {
-                Ok(state) => {
+                Ok(state) if state.layout == LAYOUT => {
                     let standing = standing(&state);
                     return Found { state, standing };
                 }
+                Ok(state) => format!("it has layout {}, not {LAYOUT}", state.layout),
                 Err(error) => error.to_string(),
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -207,7 +226,7 @@ mod tests {
     #[test]
     fn a_damaged_state_restricts_instead_of_letting_go() {
         let folder = tempfile::tempdir().unwrap();
-        for damaged in [&b"{"[..], b"", b"[]", b"{\"association\":{}}"] {
+        for damaged in [&b"{"[..], b"", b"[]", b"{}", b"{\"association\":{}}"] {
             durable::replace(&folder.path().join("state.json"), damaged).unwrap();
             let found = Store::new(folder.path()).load();
             assert!(

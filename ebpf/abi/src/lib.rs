@@ -43,14 +43,14 @@ pub const HOOK_FILE_OPEN: u8 = 2;
 pub struct ClosedMajor {
     /// One bit for each minor that stays usable.
     pub except: [u64; EXCEPT_WORDS],
-    /// The major itself, so that the agent can read back what is in force.
-    pub major: u32,
     /// Counter of refusals.
     pub counter: u16,
     /// Number of the function ([`Function::index`] of the policy crate).
     ///
     /// [`Function::index`]: https://docs.rs/cardwarden-policy
     pub function: u16,
+    /// Unused; zero.
+    pub reserved: u32,
 }
 
 /// A socket family.

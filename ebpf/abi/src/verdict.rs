@@ -53,9 +53,9 @@ mod tests {
         decision.majors[81] = 1;
         decision.closed[0] = ClosedMajor {
             except: [1 << 5, 0, 0, 1 << 63],
-            major: 81,
             counter: 9,
             function: 0,
+            reserved: 0,
         };
         decision.families[31] = Family {
             closed: 1,

@@ -23,9 +23,9 @@ pub(super) fn encode(table: &Table) -> Result<Decision, Error> {
         *entry = number;
         *place = ClosedMajor {
             except: bits(closed.except.iter().copied()),
-            major: *major,
             counter: closed.counter,
             function: closed.function.index(),
+            reserved: 0,
         };
     }
     for (family, closed) in &table.families {
@@ -44,22 +44,21 @@ pub(super) fn encode(table: &Table) -> Result<Decision, Error> {
 /// What is in force.
 pub(super) fn decode(decision: &Decision) -> Table {
     let mut table = Table::default();
-    for closed in &decision.closed {
-        let index = usize::try_from(closed.major).unwrap_or(usize::MAX);
-        let named = decision
-            .majors
-            .get(index)
-            .is_some_and(|number| *number != 0);
-        if let (true, Some(function)) = (named, function(closed.function)) {
+    for (major, number) in (0_u32..).zip(&decision.majors) {
+        let place = usize::from(*number).checked_sub(1);
+        let Some(closed) = place.and_then(|place| decision.closed.get(place)) else {
+            continue;
+        };
+        if let Some(function) = function(closed.function) {
             let except = (0..256)
                 .filter(|minor| has_bit(&closed.except, *minor))
                 .collect();
-            let closed_major = plan::ClosedMajor {
+            let closed = plan::ClosedMajor {
                 function,
                 counter: closed.counter,
                 except,
             };
-            table.majors.insert(closed.major, closed_major);
+            table.majors.insert(major, closed);
         }
     }
     for (family, entry) in (0_u8..).zip(&decision.families) {
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn major_zero_alone_is_not_taken_for_an_empty_place() {
+    fn nothing_in_force_is_an_empty_table() {
         assert_eq!(decode(&Decision::default()), Table::default());
     }
 }
