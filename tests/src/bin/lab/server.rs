@@ -58,9 +58,51 @@ fn show(what: &str, json: bool) -> Result<()> {
     }
     let list: Value = serde_json::from_str(&answer).context("read the server's answer")?;
     for entry in list.as_array().into_iter().flatten() {
-        result(entry);
+        result(if what == "devices" {
+            device(entry)
+        } else {
+            outcome(entry)
+        });
     }
     Ok(())
+}
+
+/// One line for a person.
+fn device(device: &Value) -> String {
+    let field = |name: &str| text(device, name);
+    let version = device.get("version").unwrap_or(&Value::Null);
+    let released = if field("/released_at").is_empty() {
+        ""
+    } else {
+        ", released"
+    };
+    format!(
+        "{}  {} {}, {}, policy version {version}{released}",
+        field("/id"),
+        field("/manufacturer"),
+        field("/model"),
+        field("/company"),
+    )
+}
+
+/// One line for a person.
+fn outcome(outcome: &Value) -> String {
+    let field = |name: &str| text(outcome, name);
+    let what = match field("/event") {
+        "function" => format!(
+            "{} {}: {}, by {} ({})",
+            field("/function"),
+            field("/verdict"),
+            field("/result"),
+            field("/reason"),
+            field("/proof"),
+        ),
+        "associated" => format!("associated with {}", field("/company")),
+        "released" => format!("released by {}", field("/company")),
+        other => format!("{other}: {}", field("/problem")),
+    };
+    let at = field("/at").split('.').next().unwrap_or_default();
+    format!("{at}  {what}")
 }
 
 /// Asks over the network as an administrator's program would: TLS, the server's own authority, the token.
