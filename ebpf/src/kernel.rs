@@ -8,12 +8,18 @@
 use aya_ebpf::Global;
 use aya_ebpf::programs::LsmContext;
 
+/// Not an offset: a program whose offsets were not filled in does not load.
+///
+/// It must not be 0 either. The compiler merges equal constants, so the key `0` of a map look-up
+/// would become the place of a global that the agent then overwrites with an offset.
+const ABSENT: u32 = u32::MAX;
+
 #[unsafe(no_mangle)]
-static FILE_F_INODE: Global<u32> = Global::new(0);
+static FILE_F_INODE: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
-static INODE_I_MODE: Global<u32> = Global::new(0);
+static INODE_I_MODE: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
-static INODE_I_RDEV: Global<u32> = Global::new(0);
+static INODE_I_RDEV: Global<u32> = Global::new(ABSENT);
 
 /// `struct file *`, as a hook received it.
 #[derive(Clone, Copy)]

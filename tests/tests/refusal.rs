@@ -15,6 +15,7 @@ laws! { from with_the_card:
 }
 laws! { from before_the_card:
     without_a_company_everything_works,
+    the_second_lock_holds_when_the_first_is_taken_away,
 }
 
 fn root_cannot_open_the_camera_by_any_way(machine: &mut Machine) -> Result<()> {
@@ -46,6 +47,25 @@ fn root_cannot_open_the_camera_by_any_way(machine: &mut Machine) -> Result<()> {
     // Making another node may be refused, and if it is not, opening it is.
     let node = "mknod /srv/copies/new c 81 0 2>/dev/null || { echo EPERM; exit; }; lab try open /srv/copies/new";
     expect(machine, node, "EPERM")
+}
+
+/// The agent is restarted with LSM `file_open` asked for, so the programs are loaded with offsets of
+/// this very kernel; then root takes the first lock away.
+fn the_second_lock_holds_when_the_first_is_taken_away(machine: &mut Machine) -> Result<()> {
+    machine.put("/etc/cardwarden/agent.toml", 0o644, b"second-lock = true\n")?;
+    machine.ok("systemctl restart cardwardend && cardwarden wait --settled --timeout 30")?;
+    scenario::insert(machine, scenario::OFFICE, "")?;
+    scenario::is_off(machine)?;
+    machine.ok("rm /sys/fs/bpf/cardwarden/*/link_device_open")?;
+    expect(
+        machine,
+        &format!("lab try open {CAMERA} {COPY}"),
+        "EPERM EPERM",
+    )?;
+    expect(machine, "lab try open /dev/null", "open")?;
+    // Another look brings the first lock back.
+    machine.ok("cardwarden sync && test -e /sys/fs/bpf/cardwarden/*/link_device_open")?;
+    scenario::is_off(machine)
 }
 
 fn a_person_cannot_open_the_camera_by_any_way(machine: &mut Machine) -> Result<()> {
