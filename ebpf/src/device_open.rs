@@ -8,33 +8,44 @@ use cardwarden_ebpf_abi::{HOOK_DEVICE_OPEN, device};
 
 use crate::record::{permitted, record};
 
-/// Returns 0 to refuse with `EPERM`, 1 to let other programs decide.
-///
+/// What a cgroup-device program returns to let other programs decide, and to refuse with `EPERM`.
+const ALLOWED: i32 = 1;
+const REFUSED: i32 = 0;
+
 /// `mknod` alone is let through: devtmpfs makes its nodes under this program too, and a node of
 /// one's own gives nothing, since its `open` is refused by number wherever it lies.
 #[cgroup_device]
 pub fn device_open(ctx: DeviceContext) -> i32 {
     // SAFETY: the kernel passes a valid `bpf_cgroup_dev_ctx` for the length of the call.
-    let (access_type, major, minor) = unsafe {
-        (
-            (*ctx.device).access_type,
-            (*ctx.device).major,
-            (*ctx.device).minor,
-        )
-    };
+    let access_type = unsafe { (*ctx.device).access_type };
     // `access_type` is `access << 16 | type` (`bpf_cgroup_dev_ctx`, `include/uapi/linux/bpf.h`).
     let opens = access_type >> 16 & (BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE) != 0;
     if access_type & 0xffff != BPF_DEVCG_DEV_CHAR || !opens {
-        return 1;
+        return ALLOWED;
     }
+    // SAFETY: as above.
+    let major = unsafe { (*ctx.device).major };
+    match crate::WATCHED.get(0) {
+        Some(watched) if watched.has(major) => {
+            // SAFETY: as above.
+            judge(major, unsafe { (*ctx.device).minor })
+        }
+        _ => ALLOWED,
+    }
+}
+
+/// Apart from the first look, so that what it needs of the stack and of registers costs other device
+/// nodes nothing.
+#[inline(never)]
+fn judge(major: u32, minor: u32) -> i32 {
     let Some(decision) = crate::DECISION.get_value(0, &0) else {
-        return 1;
+        return ALLOWED;
     };
     match device(decision, major, minor) {
         Some(refusal) if !permitted(major, minor) => {
             record(refusal, HOOK_DEVICE_OPEN, major, minor);
-            0
+            REFUSED
         }
-        _ => 1,
+        _ => ALLOWED,
     }
 }

@@ -21,11 +21,15 @@ mod socket_create;
 
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, RingBuf};
 use aya_ebpf::macros::btf_map;
-use cardwarden_ebpf_abi::{COUNTERS, Decision, Denial, EVENT_BYTES, Permit};
+use cardwarden_ebpf_abi::{COUNTERS, Decision, Denial, EVENT_BYTES, Permit, Watched};
 
 /// What is refused: one inner map, replaced as a whole by the agent.
 #[btf_map]
 pub static DECISION: ArrayOfMaps<Array<Decision, 1>, 1> = ArrayOfMaps::new();
+
+/// The majors that it may close.
+#[btf_map]
+pub static WATCHED: Array<Watched, 1> = Array::new();
 
 /// Refusals by reason; never lost.
 #[btf_map]

@@ -92,6 +92,34 @@ impl Default for Decision {
     }
 }
 
+/// The majors that a decision may close: the first look of the cgroup program, so that every other
+/// device node pays for one look-up only. At least the closed majors of the decision in force; it
+/// is widened before a decision is swapped and narrowed after.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Watched {
+    /// For each major, 0 when no decision closes it.
+    pub majors: [u8; MAJORS],
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self {
+            majors: [0; MAJORS],
+        }
+    }
+}
+
+impl Watched {
+    /// Whether a decision may close this major.
+    #[expect(clippy::inline_always, reason = "a call costs more than the look")]
+    #[inline(always)]
+    pub fn has(&self, major: u32) -> bool {
+        let index = usize::try_from(major).unwrap_or(usize::MAX);
+        self.majors.get(index).is_some_and(|watched| *watched != 0)
+    }
+}
+
 /// Nobody is permitted anything.
 pub const PERMIT_NONE: u32 = 0;
 /// The node may be opened, so that the agent can ask what it is.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError, RingBuf};
 use aya::programs::links::PinnedLink;
-use cardwarden_ebpf_abi::{Decision, PERMIT_LOOK, PERMIT_PROBE, Permit};
+use cardwarden_ebpf_abi::{Decision, PERMIT_LOOK, PERMIT_PROBE, Permit, Watched};
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::{Hook, KernelState, Step, Table};
 use sha2::{Digest as _, Sha256};
@@ -45,6 +45,7 @@ pub(crate) struct Programs {
     second_lock: bool,
     object: Option<Object>,
     decision: ArrayOfMaps<MapData, Array<MapData, Wire<Decision>>>,
+    watched: Array<MapData, Wire<Watched>>,
     refusals: Array<MapData, u64>,
     permit: Array<MapData, Wire<Permit>>,
 }
@@ -70,6 +71,7 @@ impl Programs {
         }
         Ok(Self {
             decision: open_map(&folder, "DECISION", Map::ArrayOfMaps)?,
+            watched: open_map(&folder, "WATCHED", Map::Array)?,
             refusals: open_map(&folder, "REFUSALS", Map::Array)?,
             permit: open_map(&folder, "PERMIT", Map::Array)?,
             folder,
@@ -107,24 +109,46 @@ impl Programs {
             source: Box::new(source),
         };
         match self.decision.get(&0, 0) {
-            Ok(inner) => inner
-                .get(&0, 0)
-                .map(|wire| table::decode(&wire.0))
-                .map_err(access),
+            Ok(inner) => {
+                let decision = inner.get(&0, 0).map_err(access)?;
+                Ok(table::decode(&decision.0, &self.watched()?))
+            }
             Err(MapError::KeyNotFound) => Ok(Table::default()),
             Err(error) => Err(access(error)),
         }
     }
 
+    fn watched(&self) -> Result<Watched, Error> {
+        let access = |source| Error::Access {
+            map: "WATCHED",
+            source: Box::new(source),
+        };
+        self.watched.get(&0, 0).map(|wire| wire.0).map_err(access)
+    }
+
+    fn watch(&mut self, table: &Table) -> Result<(), Error> {
+        let access = |source| Error::Access {
+            map: "WATCHED",
+            source: Box::new(source),
+        };
+        self.watched
+            .set(0, Wire(table::watched(table)), 0)
+            .map_err(access)
+    }
+
+    /// Swaps the decision, as one. What is watched covers both the old and the new one meanwhile.
     fn swap(&mut self, table: &Table) -> Result<(), Error> {
         let access = |source| Error::Access {
             map: "DECISION",
             source: Box::new(source),
         };
         let decision = table::encode(table)?;
+        let old = self.table()?;
+        self.watch(&table.or(&old))?;
         let mut inner = Array::create(1, 0).map_err(access)?;
         inner.set(0, Wire(decision), 0).map_err(access)?;
-        self.decision.set(0, &inner, 0).map_err(access)
+        self.decision.set(0, &inner, 0).map_err(access)?;
+        self.watch(table)
     }
 
     fn detach(&self, hook: Hook) -> Result<(), Error> {

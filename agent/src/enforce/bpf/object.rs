@@ -16,7 +16,7 @@ use crate::enforce::Error;
 pub(super) static BYTES: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/programs.o"));
 /// Its maps; each is pinned under its name.
-pub(super) const MAPS: [&str; 4] = ["DECISION", "REFUSALS", "EVENTS", "PERMIT"];
+pub(super) const MAPS: [&str; 5] = ["DECISION", "WATCHED", "REFUSALS", "EVENTS", "PERMIT"];
 /// The root of cgroup v2.
 const CGROUP: &str = "/sys/fs/cgroup";
 

@@ -1,6 +1,6 @@
 //! From a [`Table`] to what the programs read, and back from what is in force.
 
-use cardwarden_ebpf_abi::{CLOSED_MAJORS, ClosedMajor, Decision, Family};
+use cardwarden_ebpf_abi::{CLOSED_MAJORS, ClosedMajor, Decision, Family, Watched};
 use cardwarden_policy::plan::{self, ClosedFamily};
 use cardwarden_policy::{Function, Table};
 
@@ -41,10 +41,22 @@ pub(super) fn encode(table: &Table) -> Result<Decision, Error> {
     Ok(decision)
 }
 
-/// What is in force.
-pub(super) fn decode(decision: &Decision) -> Table {
+/// The majors that a table closes.
+pub(super) fn watched(table: &Table) -> Watched {
+    let mut watched = Watched::default();
+    for (major, entry) in (0_u32..).zip(&mut watched.majors) {
+        *entry = u8::from(table.majors.contains_key(&major));
+    }
+    watched
+}
+
+/// What is in force: what the programs look at and the decision closes.
+pub(super) fn decode(decision: &Decision, watched: &Watched) -> Table {
     let mut table = Table::default();
     for (major, number) in (0_u32..).zip(&decision.majors) {
+        if !watched.has(major) {
+            continue;
+        }
         let place = usize::from(*number).checked_sub(1);
         let Some(closed) = place.and_then(|place| decision.closed.get(place)) else {
             continue;
@@ -136,7 +148,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_the_programs_read_is_what_was_meant(table in table()) {
-            prop_assert_eq!(&decode(&encode(&table).unwrap()), &table);
+            prop_assert_eq!(&decode(&encode(&table).unwrap(), &watched(&table)), &table);
         }
 
         #[test]
@@ -144,7 +156,8 @@ mod tests {
             table in table(), major in 0_u32..600, minor in 0_u32..300, family in 0_u8..64,
         ) {
             let decision = encode(&table).unwrap();
-            let device = cardwarden_ebpf_abi::device(&decision, major, minor).is_some();
+            let device = watched(&table).has(major)
+                && cardwarden_ebpf_abi::device(&decision, major, minor).is_some();
             prop_assert_eq!(device, table.refuses_device(major, minor));
             let socket = cardwarden_ebpf_abi::socket(&decision, u32::from(family)).is_some();
             prop_assert_eq!(socket, table.families.contains_key(&family));
@@ -153,6 +166,9 @@ mod tests {
 
     #[test]
     fn nothing_in_force_is_an_empty_table() {
-        assert_eq!(decode(&Decision::default()), Table::default());
+        assert_eq!(
+            decode(&Decision::default(), &Watched::default()),
+            Table::default()
+        );
     }
 }
