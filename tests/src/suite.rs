@@ -12,7 +12,8 @@ use crate::setup;
 /// The scenario tests: each file of `tests/tests` that runs machines.
 pub const SCENARIOS: &[&str] = &["refusal", "standing", "cards", "server"];
 
-/// Runs the tests. Without a suite: those of every crate, then the scenarios.
+/// Runs the tests. Without a suite: those of every crate, then the scenarios; the first failure does not keep the
+/// others from running.
 pub fn run(suite: Option<&str>) -> Result<()> {
     setup::setup()?;
     if let Some(suite) = suite {
@@ -22,20 +23,24 @@ pub fn run(suite: Option<&str>) -> Result<()> {
             "there is no suite '{suite}'; there are unit, {known}"
         );
     }
-    if suite.is_none_or(|suite| suite == "unit") {
+    let is_wanted = |name: &str| suite.is_none_or(|suite| suite == name);
+    let mut results = Vec::new();
+    if is_wanted("unit") {
         progress("test: unit, property and contract tests of every crate");
-        for run in unit() {
-            run.visibly()?;
-        }
+        results.extend(unit().map(Run::visibly));
     }
     let scenarios: Vec<&str> = SCENARIOS
         .iter()
         .copied()
-        .filter(|name| suite.is_none_or(|suite| suite == *name))
+        .filter(|name| is_wanted(name))
         .collect();
-    if scenarios.is_empty() {
-        return Ok(());
+    if !scenarios.is_empty() {
+        results.push(in_machines(&scenarios));
     }
+    results.into_iter().collect()
+}
+
+fn in_machines(scenarios: &[&str]) -> Result<()> {
     let layer = product::layer()?;
     progress("test: scenarios in virtual machines, two at once, on both kernels");
     let mut run = cargo_test().args(["--package", "cardwarden-tests"]);
