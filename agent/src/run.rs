@@ -141,7 +141,7 @@ async fn serve(config: &Path) -> Result<(), Error> {
         .and_then(|events| Refusals::new(events).map_err(system("listen to refusals")))?;
     let (mut reconciler, inputs) = assemble(settings, programs, refusals)?;
     if let Some(complaint) = complaint {
-        reconciler.problem("settings", format!("{complaint}. The defaults hold"));
+        reconciler.problem("settings", &format!("{complaint}. The defaults hold"));
     }
     reconciler.turn();
     notify_ready();
@@ -221,12 +221,12 @@ fn complain(owner: &mut Owner, identity: Option<&identity::Error>, keys: Vec<Str
             "{}. Until it is repaired, a passing identity serves",
             chain(error)
         );
-        owner.problem("identity", text);
+        owner.problem("identity", &text);
     }
     for problem in keys {
         owner.problem(
             "trust",
-            format!("a file of trusted keys is not used: {problem}"),
+            &format!("a file of trusted keys is not used: {problem}"),
         );
     }
 }

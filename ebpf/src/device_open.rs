@@ -23,15 +23,16 @@ pub fn device_open(ctx: DeviceContext) -> i32 {
     if access_type & 0xffff != BPF_DEVCG_DEV_CHAR || !opens {
         return ALLOWED;
     }
+    let Some(watched) = crate::WATCHED.get(0) else {
+        return ALLOWED;
+    };
+    // Read after the look-up, so that nothing but the context is kept across it.
     // SAFETY: as above.
-    let major = unsafe { (*ctx.device).major };
-    match crate::WATCHED.get(0) {
-        Some(watched) if watched.has(major) => {
-            // SAFETY: as above.
-            judge(major, unsafe { (*ctx.device).minor })
-        }
-        _ => ALLOWED,
+    let (major, minor) = unsafe { ((*ctx.device).major, (*ctx.device).minor) };
+    if !watched.has(major) {
+        return ALLOWED;
     }
+    judge(major, minor)
 }
 
 /// Apart from the first look, so that what it needs of the stack and of registers costs other device

@@ -26,13 +26,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                     self.card.inserted = None;
                     let text = "the smart-card service pcscd does not answer; cards are not seen. \
                                 What is in force stays. Start pcscd.socket";
-                    self.problem("no-service", text.to_owned());
+                    self.problem("no-service", text);
                 }
             }
             CardEvent::Readers(readers) => {
                 if readers.is_empty() {
                     let text = "there is no card reader. What is in force stays";
-                    self.problem("no-reader", text.to_owned());
+                    self.problem("no-reader", text);
                 } else {
                     self.solved("no-reader");
                 }
@@ -79,7 +79,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 let text = format!("the card in {}: {why}", reading.reader);
                 self.refuse(why.code(), text);
             }
-            Err(Refused::NotSaved { problem }) => self.problem("not-saved", problem),
+            Err(Refused::NotSaved { problem }) => self.problem("not-saved", &problem),
             Err(Refused::NotAssociated) => {}
         }
     }
@@ -90,7 +90,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             .problems
             .get("card-refused")
             .is_none_or(|known| known.text != text);
-        self.problem("card-refused", text.clone());
+        self.problem("card-refused", &text);
         if let Some(problem) = self.problems.get_mut("card-refused") {
             code.clone_into(&mut problem.code);
         }
@@ -232,7 +232,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         }
         let renewed = self.identity.renewed();
         if let Err(error) = renewed.save(&self.fixed.folder) {
-            self.problem("not-saved", cardwarden_policy::explain::chain(&error));
+            self.problem("not-saved", &cardwarden_policy::explain::chain(&error));
             return;
         }
         self.identity = renewed;

@@ -41,6 +41,9 @@ use crate::store::{State, Store};
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
+/// Most characters of a published problem.
+const MAX_PROBLEM: usize = 500;
+
 /// The machine around the kernel programs, as far as the reconciler needs it. A trait, so that the
 /// loop runs in tests without devices.
 pub(crate) trait World {
@@ -145,30 +148,33 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         };
         if let Standing::Unproven { problem } = &reconciler.standing {
             let text = format!("{problem}. Everything stays off; ask your administrator");
-            reconciler.problem("state-damaged", text);
+            reconciler.problem("state-damaged", &text);
         }
         reconciler.publish_link();
         reconciler
     }
 
-    /// Says that something is wrong.
-    pub(crate) fn problem(&mut self, code: &'static str, text: String) {
-        let known = self
+    /// Says that something is wrong. The log has all of it; what is published is bounded, since a
+    /// kernel's complaint about a program can run to pages.
+    pub(crate) fn problem(&mut self, code: &'static str, text: &str) {
+        let mut shown: String = text.chars().take(MAX_PROBLEM).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        if self
             .problems
             .get(code)
-            .is_some_and(|problem| problem.text == text);
-        if !known {
-            tracing::warn!(code, "{text}");
-            let at = clock::now();
-            self.problems.insert(
-                code,
-                Problem {
-                    code: code.to_owned(),
-                    text,
-                    at,
-                },
-            );
+            .is_some_and(|known| known.text == shown)
+        {
+            return;
         }
+        tracing::warn!(code, "{text}");
+        let problem = Problem {
+            code: code.to_owned(),
+            text: shown,
+            at: clock::now(),
+        };
+        self.problems.insert(code, problem);
     }
 
     /// Says that it no longer is.
@@ -263,7 +269,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 true
             }
             Err(error) => {
-                self.problem("not-saved", not_saved(&error));
+                self.problem("not-saved", &not_saved(&error));
                 false
             }
         }

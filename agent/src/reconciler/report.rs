@@ -207,7 +207,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 let text = cardwarden_policy::explain::chain(&error);
                 self.problem(
                     "not-queued",
-                    format!("an outcome could not be kept: {text}"),
+                    &format!("an outcome could not be kept: {text}"),
                 );
                 return false;
             }

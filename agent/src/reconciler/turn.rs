@@ -31,7 +31,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             Err(error) => {
                 self.problem(
                     "not-enforced",
-                    format!(
+                    &format!(
                         "not everything could be brought into force: {}",
                         chain(&error)
                     ),

@@ -20,10 +20,12 @@ pub fn device(decision: &Decision, major: u32, minor: u32) -> Option<Refusal> {
         return None;
     }
     let closed = decision.closed.get(usize::from(index).wrapping_sub(1))?;
-    let word = usize::try_from(minor >> 6)
-        .ok()
-        .and_then(|word| closed.except.get(word));
-    if word.is_some_and(|word| word >> (minor & 63) & 1 == 1) {
+    // The kernel's verifier must see that the index is in range, and it forgets what a comparison
+    // said about a copy of a register: so it is masked, and the mask is hidden from the compiler,
+    // which would otherwise drop it behind the comparison below.
+    let index = core::hint::black_box(minor >> 6 & 3);
+    let word = closed.except.get(usize::try_from(index).ok()?)?;
+    if minor < 256 && word >> (minor & 63) & 1 == 1 {
         return None;
     }
     Some(Refusal {
