@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::function::{Function, Verdict};
 
+/// Type of the generic alert (OMA DM 1.2, alert 1226) that carries an outcome as JSON, with format
+/// `chr` and the outcome's id as correlator. A reversed domain name, as the standard has it for
+/// types that OMA does not register.
+pub const ALERT_TYPE: &str = "org.cardwarden.outcome";
+
 /// One thing that happened on a device.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use cardwarden_policy::explain::chain;
-use cardwarden_policy::outcome::Outcome;
+use cardwarden_policy::outcome::{ALERT_TYPE, Outcome};
 use jiff::Timestamp;
 use omadm::code::StatusCode as DmStatus;
 use omadm::message::Format;
@@ -21,8 +21,6 @@ use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::store::{Identity, OutcomeId, Reception};
 
-/// Type of the generic alert that carries an outcome as JSON; its correlator is the outcome's id.
-pub const OUTCOME_ALERT: &str = "org.cardwarden.outcome";
 /// Longest message taken, in bytes; devices are told, and send the rest in another session.
 pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
 /// What DM 1.2 writes before a type of this kind (Protocol, 8.7.2); some clients leave it out.
@@ -167,7 +165,7 @@ fn outcome(alert: &GenericAlert) -> Result<(OutcomeId, Outcome), DmStatus> {
         .alert_type
         .strip_prefix(TYPE_PREFIX)
         .unwrap_or(&alert.alert_type);
-    if kind.trim() != OUTCOME_ALERT || alert.format != Format::Chr {
+    if kind.trim() != ALERT_TYPE || alert.format != Format::Chr {
         return Err(DmStatus::UNSUPPORTED_FORMAT);
     }
     let outcome: Outcome =

@@ -36,7 +36,6 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 pub use authority::AuthorityError;
-pub use dm::OUTCOME_ALERT;
 pub use enrol::{Base64, EnrolReply, EnrolRequest, SignedEndorsement};
 pub use problem::Problem;
 pub use serve::TlsError;

@@ -11,9 +11,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use cardwarden_policy::outcome::{Achieved, Event, FunctionOutcome, Outcome, Tier};
+use cardwarden_policy::outcome::{ALERT_TYPE, Achieved, Event, FunctionOutcome, Outcome, Tier};
 use cardwarden_policy::{Function, Verdict};
-use cardwarden_server::{OUTCOME_ALERT, Server, Settings};
+use cardwarden_server::{Server, Settings};
 use omadm::client::{self, Answer, Next};
 use omadm::code::StatusCode;
 use omadm::message::Format;
@@ -141,7 +141,7 @@ fn alert(outcome: &Outcome) -> GenericAlert {
     GenericAlert {
         correlator: Some(outcome.id.clone()),
         data: serde_json::to_string(outcome).unwrap(),
-        ..GenericAlert::new(OUTCOME_ALERT, Format::Chr)
+        ..GenericAlert::new(ALERT_TYPE, Format::Chr)
     }
 }
 
@@ -453,7 +453,7 @@ fn a_report_of_a_foreign_association_or_kind_is_refused_and_the_rest_is_kept() {
         ..unknown.clone()
     };
     let broken = GenericAlert {
-        alert_type: OUTCOME_ALERT.into(),
+        alert_type: ALERT_TYPE.into(),
         ..broken
     };
     let good = outcome(&device, 1, Function::Camera, Verdict::Disabled);

@@ -1,7 +1,7 @@
 //! One OMA DM session that reports outcomes. What the server says of each decides what becomes of
 //! it; silence decides nothing.
 
-use cardwarden_policy::outcome::Outcome;
+use cardwarden_policy::outcome::{ALERT_TYPE, Outcome};
 use omadm::client::{self, Answer, Awaiting, Next};
 use omadm::code::StatusCode;
 use omadm::message::Format;
@@ -11,8 +11,6 @@ use super::https::{self, Https, MAX_ANSWER};
 use super::machine::Machine;
 use super::record::{Certificate, Record};
 
-/// Type of the generic alert that carries an outcome as JSON; its correlator is the outcome's id.
-pub(super) const OUTCOME_ALERT: &str = "org.cardwarden.outcome";
 /// Most outcomes of one session: some 20 KiB.
 pub(super) const MAX_OUTCOMES: usize = 32;
 
@@ -164,7 +162,7 @@ fn alert(outcome: &Outcome) -> GenericAlert {
     GenericAlert {
         correlator: Some(outcome.id.clone()),
         data,
-        ..GenericAlert::new(OUTCOME_ALERT, Format::Chr)
+        ..GenericAlert::new(ALERT_TYPE, Format::Chr)
     }
 }
 

@@ -335,8 +335,3 @@ async fn a_server_of_another_authority_hears_nothing() {
     assert!(!status.enrolled);
     assert!(world.kept().await.is_empty());
 }
-
-#[test]
-fn both_ends_call_an_outcome_by_the_same_name() {
-    assert_eq!(session::OUTCOME_ALERT, cardwarden_server::OUTCOME_ALERT);
-}
