@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use super::{fresh_folder, lock, squash};
 use crate::install::{self, Installed, Origin};
 use crate::place;
-use crate::run::{Key, Run};
+use crate::run::Key;
 use crate::say::progress;
 use crate::setup;
 
@@ -187,7 +187,7 @@ fn forget_old(dir: &Path) -> Result<()> {
     }
     layers.sort();
     for (_, old) in layers.iter().rev().skip(4) {
-        Run::as_root("rm").arg("-f").arg(old).quietly()?;
+        std::fs::remove_file(old).with_context(|| format!("remove {}", old.display()))?;
     }
     Ok(())
 }

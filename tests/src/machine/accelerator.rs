@@ -108,7 +108,7 @@ impl Accelerator {
 /// Boots a kernel as far as its first program, with KVM.
 fn probe(image: &Image) -> Result<()> {
     let dir = place::lab(&format!("run/probe-{}", std::process::id()))?;
-    let socket = dir.join("console");
+    let sockets = qemu::Sockets::of(&dir)?;
     let mut child = Run::new("setpriv")
         .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
         .args([
@@ -136,18 +136,18 @@ fn probe(image: &Image) -> Result<()> {
             "-monitor",
             "none",
         ])
-        .arg("-chardev")
-        .arg(format!(
-            "socket,id=console,path={},server=on,wait=on",
-            socket.display()
-        ))
+        .args([
+            "-chardev",
+            "socket,id=console,path=console,server=on,wait=on",
+        ])
+        .current_dir(&dir)
         .args(["-serial", "chardev:console"])
         .into_command()
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let seen = qemu::await_socket(&mut child, &socket)
+    let seen = qemu::await_socket(&mut child, &sockets.path("console"))
         .and_then(|stream| Console::watch(stream, &dir.join("console.log")))
         .and_then(|console| console.await_words("lab: probe reached", Duration::from_secs(10)));
     qemu::end(&mut child);

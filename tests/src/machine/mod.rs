@@ -379,11 +379,44 @@ impl Drop for Machine {
 fn folder(image: &Image) -> Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    if number == 0 {
+        forget_old()?;
+    }
     place::lab(&format!(
         "run/{}-{number}-{}",
         std::process::id(),
         image.kernel.name()
     ))
+}
+
+/// Keeps the evidence of the last failures: the twenty newest folders of processes that have ended.
+fn forget_old() -> Result<()> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(place::lab("run")?)
+        .context("list machines")?
+        .flatten()
+    {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name
+            .trim_start_matches("probe-")
+            .split('-')
+            .next()
+            .unwrap_or_default();
+        if !Path::new("/proc").join(process).exists() {
+            // One that has gone meanwhile is nobody's loss.
+            folders.extend(
+                entry
+                    .metadata()
+                    .and_then(|data| data.modified())
+                    .map(|at| (at, entry.path())),
+            );
+        }
+    }
+    folders.sort();
+    for (_, old) in folders.iter().rev().skip(20) {
+        drop(std::fs::remove_dir_all(old));
+    }
+    Ok(())
 }
 
 /// The disk is sparse and small; it is copied for every machine.

@@ -1,8 +1,9 @@
 //! Starting QEMU: the command line, and a process that cannot outlive its owner.
 
 use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, mpsc};
 use std::time::Duration;
@@ -77,7 +78,8 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
     }
     add("-device", "virtio-rng-pci".to_owned());
     add("-device", "virtio-serial-pci".to_owned());
-    let socket = |name: &str| format!("path={},server=on,wait=off", dir.join(name).display());
+    // Relative, to the folder in which QEMU runs: see `Sockets`.
+    let socket = |name: &str| format!("path={name},server=on,wait=off");
     add(
         "-chardev",
         format!("socket,id=channel,{}", socket("channel")),
@@ -92,10 +94,7 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
     );
     add("-serial", "chardev:console".to_owned());
     add("-monitor", "none".to_owned());
-    add(
-        "-qmp",
-        format!("unix:{},server=on,wait=off", dir.join("qmp").display()),
-    );
+    add("-qmp", "unix:qmp,server=on,wait=off".to_owned());
     if shape.incoming {
         add("-incoming", "defer".to_owned());
     }
@@ -110,6 +109,7 @@ impl Qemu {
         let mut command = Run::new("setpriv")
             .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
             .args(arguments(image, dir, shape))
+            .current_dir(dir)
             .into_command();
         command
             .stdin(Stdio::null())
@@ -148,14 +148,33 @@ pub(super) fn end(child: &mut Child) {
 }
 
 fn connect(child: &mut Child, dir: &Path) -> Result<(Qmp, Link, Console)> {
+    let sockets = Sockets::of(dir)?;
     let console = Console::watch(
-        await_socket(child, &dir.join("console"))?,
+        await_socket(child, &sockets.path("console"))?,
         &dir.join("console.log"),
     )?;
-    let link = Link::new(await_socket(child, &dir.join("channel"))?);
-    let control = await_socket(child, &dir.join("qmp"))?;
+    let link = Link::new(await_socket(child, &sockets.path("channel"))?);
+    let control = await_socket(child, &sockets.path("qmp"))?;
     let qmp = Qmp::greet(control, Deadline::within(Duration::from_secs(10)))?;
     Ok((qmp, link, console))
+}
+
+/// A machine's folder by a short name: a socket's path has 107 bytes at most (unix(7)), a repository's may have
+/// more.
+pub(super) struct Sockets(File);
+
+impl Sockets {
+    /// The sockets in this folder.
+    pub(super) fn of(dir: &Path) -> Result<Self> {
+        File::open(dir)
+            .map(Self)
+            .with_context(|| format!("open {}", dir.display()))
+    }
+
+    /// A path that holds as long as this value.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}/{name}", self.0.as_raw_fd()))
+    }
 }
 
 /// Connects to a socket as soon as QEMU has made it, told by the folder's change events.
