@@ -1,20 +1,20 @@
 //! One virtual machine: boot or restore, run commands, reboot, take a snapshot, keep evidence when a test fails.
 //!
 //! A machine belongs to whoever holds it: dropping it ends it and removes its folder. At most two run at once
-//! on a host, whoever started them ([`Slot`]). Every wait has a deadline; none is a sleep.
+//! on a host, whoever started them ([`slot::Slot`]). Every wait has a deadline; none is a sleep.
 
 pub mod accelerator;
 pub mod console;
 pub mod link;
 pub mod qemu;
 pub mod qmp;
+pub mod slot;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use nix::fcntl::{Flock, FlockArg};
 use serde_json::json;
 
 use crate::image::Image;
@@ -24,6 +24,7 @@ use crate::say::progress;
 use accelerator::Accelerator;
 pub use link::{Deadline, Outcome};
 use qemu::{Qemu, Shape};
+use slot::Slot;
 
 /// How long a command in the guest may take unless its caller says otherwise.
 const COMMAND: Duration = Duration::from_mins(2);
@@ -45,38 +46,6 @@ impl Snapshot {
     /// Where it is kept.
     pub fn dir(&self) -> &Path {
         &self.dir
-    }
-}
-
-/// The right to run one of the two machines that may run at once; released on drop.
-#[derive(Debug)]
-pub struct Slot {
-    _lock: Flock<std::fs::File>,
-}
-
-impl Slot {
-    /// Waits for a free place.
-    pub fn take() -> Result<Self> {
-        static TURN: AtomicU32 = AtomicU32::new(0);
-        let dir = place::lab("locks")?;
-        let open = |name: &str| {
-            std::fs::File::create(dir.join(name)).with_context(|| format!("open {name}"))
-        };
-        for name in ["slot-0", "slot-1"] {
-            if let Ok(lock) = Flock::lock(open(name)?, FlockArg::LockExclusiveNonblock) {
-                return Ok(Self { _lock: lock });
-            }
-        }
-        // Both are taken: wait for one of them, not always the same.
-        let name = if TURN.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
-            "slot-0"
-        } else {
-            "slot-1"
-        };
-        Flock::lock(open(name)?, FlockArg::LockExclusive)
-            .map(|lock| Self { _lock: lock })
-            .map_err(|(_, errno)| errno)
-            .context("wait for a running machine to end")
     }
 }
 
