@@ -100,8 +100,8 @@ impl World for Machine {
         probe::family(function)
     }
 
-    fn announce(&mut self, found: &Found, function: Function, enabled: bool) {
-        if let Err(error) = devices::mark_open(&self.runtime, function, enabled) {
+    fn announce(&mut self, found: &Found, function: Function, decided: bool) {
+        if let Err(error) = devices::mark_decided(&self.runtime, function, decided) {
             tracing::warn!(
                 "cannot mark {function} in {}: {error}",
                 self.runtime.display()

@@ -119,7 +119,11 @@ impl Stage {
         say("  The kernel itself now refuses: root,");
         self.run(&format!("lab try open {CAMERA}"), &Exactly("EPERM"))?;
         self.run("lab try bluetooth", &Exactly("EPERM"))?;
-        say("  a person (by the copy of the node, whose mode lets everybody in),");
+        say("  a person, by the node and by a copy whose mode lets everybody in,");
+        self.run(
+            &format!("lab as-user lab try open {CAMERA}"),
+            &Exactly("EPERM"),
+        )?;
         self.run(
             &format!("lab as-user lab try open {COPY}"),
             &Exactly("EPERM"),

@@ -146,11 +146,15 @@ pub(crate) fn announce(nodes: &[Node], function: Function) {
     }
 }
 
-/// Tells the udev rules which functions are enabled, by empty files in `open`.
-pub(crate) fn mark_open(runtime: &Path, function: Function, open: bool) -> std::io::Result<()> {
-    let folder = runtime.join("open");
+/// Tells the udev rules which functions are decided on, by empty files in `decided`.
+pub(crate) fn mark_decided(
+    runtime: &Path,
+    function: Function,
+    decided: bool,
+) -> std::io::Result<()> {
+    let folder = runtime.join("decided");
     let mark = folder.join(function.name());
-    if open {
+    if decided {
         std::fs::create_dir_all(&folder)?;
         std::fs::File::create(mark).map(drop)
     } else {

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cardwarden_policy::{Anchors, Decision, KernelState, Standing};
+use cardwarden_policy::{Anchors, Decision, Function, KernelState, Standing, Verdict};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::card::Expectation;
@@ -54,10 +54,11 @@ pub(crate) trait World {
     /// What an attempt to make the function's socket meets, and the call that was tried.
     fn try_socket(
         &mut self,
-        function: cardwarden_policy::Function,
+        function: Function,
     ) -> Option<(&'static str, crate::enforce::probe::Met)>;
-    /// Lets udev rules know that a function is enabled or disabled, and run anew.
-    fn announce(&mut self, found: &Found, function: cardwarden_policy::Function, enabled: bool);
+    /// Lets udev rules know whether a function is decided on (it may be used, or is refused), and run
+    /// anew.
+    fn announce(&mut self, found: &Found, function: Function, decided: bool);
 }
 
 /// Where the reconciler's results go.
@@ -101,6 +102,8 @@ pub(crate) struct Reconciler<K, W> {
     problems: BTreeMap<&'static str, Problem>,
     /// The results of the last turn.
     last: Option<Turn>,
+    /// What the udev rules were last told of each function: its verdict, and whether it is decided.
+    announced: BTreeMap<Function, (Verdict, bool)>,
     /// When a card that is now coming into force was put in, and what it took so far.
     inserted: Option<(Instant, Timings)>,
     timings: Option<Timings>,
@@ -141,6 +144,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             server: ServerStatus::default(),
             problems: BTreeMap::new(),
             last: None,
+            announced: BTreeMap::new(),
             inserted: None,
             timings: None,
             generation: 0,

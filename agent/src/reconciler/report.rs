@@ -23,6 +23,18 @@ pub(super) struct Verified {
     pub(super) is_short_of_goal: bool,
 }
 
+impl Verified {
+    /// What is to hold.
+    pub(super) const fn verdict(&self) -> Verdict {
+        self.outcome.verdict
+    }
+
+    /// Whether the function may be used, or an attempt to use it was refused.
+    pub(super) fn is_decided(&self) -> bool {
+        self.outcome.verdict == Verdict::Enabled || self.outcome.result != Achieved::Failed
+    }
+}
+
 /// What attempts to use a disabled function met.
 struct Attempts {
     passed: Vec<String>,

@@ -51,8 +51,8 @@ impl World for Fake {
         None
     }
 
-    fn announce(&mut self, _found: &Found, function: Function, enabled: bool) {
-        self.announced.push((function, enabled));
+    fn announce(&mut self, _found: &Found, function: Function, decided: bool) {
+        self.announced.push((function, decided));
     }
 }
 
@@ -418,6 +418,22 @@ fn what_an_attempt_finds_is_what_is_reported() {
     );
     assert_eq!(camera.proof, "open(/dev/video0) succeeded");
     assert_eq!(bench.status().posture, Posture::Degraded);
+}
+
+#[test]
+fn a_node_is_given_to_people_only_when_the_function_is_decided_on() {
+    let mut bench = Bench::new();
+    bench.owner.world.announced.clear();
+    bench.owner.world.leaks = true;
+    bench.insert(CAMERA_OFF, 1);
+    assert_eq!(bench.owner.world.announced, [(Function::Camera, false)]);
+    bench.owner.world.leaks = false;
+    bench.owner.turn();
+    bench.owner.turn();
+    assert_eq!(
+        bench.owner.world.announced,
+        [(Function::Camera, false), (Function::Camera, true)]
+    );
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! One turn of the loop.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cardwarden_policy::{Context, Function, Plan, Verdict, decide, goal, plan};
+use cardwarden_policy::{Context, Function, Plan, decide, goal, plan};
 
+use super::report::Verified;
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
 use crate::clock;
 use crate::enforce::{Error, Kernel};
@@ -46,9 +48,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             found,
         };
         let applied = Instant::now();
-        self.announce(&turn);
         let functions = self.verify(&turn);
         let probed = Instant::now();
+        self.announce(&turn, &functions);
         let holds = functions
             .values()
             .all(|function| !function.is_short_of_goal);
@@ -92,20 +94,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         Ok(held)
     }
 
-    /// Tells udev's rules of functions that were switched since the last turn.
-    fn announce(&mut self, turn: &Turn) {
-        for function in Function::ALL {
-            let verdict = |turn: &Turn| {
-                turn.decision
-                    .rulings
-                    .get(&function)
-                    .map(|ruling| ruling.verdict)
-            };
-            let before = self.last.as_ref().and_then(verdict);
-            let after = verdict(turn);
-            if before != after {
-                let enabled = after == Some(Verdict::Enabled);
-                self.world.announce(&turn.found, function, enabled);
+    /// Tells udev's rules of functions that were switched, decided on, or no longer held.
+    fn announce(&mut self, turn: &Turn, functions: &BTreeMap<Function, Verified>) {
+        for (function, verified) in functions {
+            let now = (verified.verdict(), verified.is_decided());
+            if self.announced.insert(*function, now) != Some(now) {
+                self.world
+                    .announce(&turn.found, *function, verified.is_decided());
             }
         }
     }
