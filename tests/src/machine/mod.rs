@@ -64,38 +64,26 @@ pub struct Machine {
 impl Machine {
     /// Boots from nothing and waits until systemd has finished.
     pub fn boot(image: &Image, accelerator: Accelerator) -> Result<Self> {
-        let slot = Slot::take()?;
-        let dir = folder(image)?;
-        copy_disk(&image.disk, &dir)?;
-        let start = Instant::now();
-        let shape = Shape {
-            accelerator,
-            incoming: false,
-        };
-        let qemu = Qemu::start(image, &dir, shape)?;
-        let mut machine = Self {
-            qemu,
-            dir,
-            accelerator,
-            kept: false,
-            started_in: Duration::ZERO,
-            _slot: slot,
-        };
-        let booted = machine.await_boot();
-        machine.keep_on_error("boot", booted)?;
-        machine.started_in = start.elapsed();
-        Ok(machine)
+        Self::start(image, accelerator, None)
     }
 
     /// Continues from a snapshot that was taken with the same image and accelerator.
     pub fn restore(image: &Image, accelerator: Accelerator, snapshot: &Snapshot) -> Result<Self> {
+        Self::start(image, accelerator, Some(snapshot))
+    }
+
+    fn start(image: &Image, accelerator: Accelerator, from: Option<&Snapshot>) -> Result<Self> {
         let slot = Slot::take()?;
         let dir = folder(image)?;
-        copy_disk(&snapshot.dir.join("disk.ext4"), &dir)?;
+        let disk = from.map_or_else(
+            || image.disk.clone(),
+            |snapshot| snapshot.dir.join("disk.ext4"),
+        );
+        copy_disk(&disk, &dir)?;
         let start = Instant::now();
         let shape = Shape {
             accelerator,
-            incoming: true,
+            incoming: from.is_some(),
         };
         let qemu = Qemu::start(image, &dir, shape)?;
         let mut machine = Self {
@@ -106,8 +94,11 @@ impl Machine {
             started_in: Duration::ZERO,
             _slot: slot,
         };
-        let resumed = machine.resume(snapshot);
-        machine.keep_on_error("restore", resumed)?;
+        let (what, started) = match from {
+            None => ("boot", machine.await_boot()),
+            Some(snapshot) => ("restore", machine.resume(snapshot)),
+        };
+        machine.keep_on_error(what, started)?;
         machine.started_in = start.elapsed();
         Ok(machine)
     }
