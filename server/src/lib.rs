@@ -12,6 +12,7 @@
 
 mod api;
 mod authority;
+mod body;
 mod dm;
 mod enrol;
 mod files;
@@ -25,8 +26,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware::from_fn;
 use axum::routing::post;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -143,8 +144,12 @@ impl Server {
     }
 
     fn routes(self) -> Router {
-        let enrol = post(enrol::enrol).layer(DefaultBodyLimit::max(enrol::MAX_REQUEST));
-        let dm = post(dm::dm).layer(DefaultBodyLimit::max(dm::MAX_MESSAGE));
+        let enrol = post(enrol::enrol).layer(from_fn(|request, next| {
+            body::whole(enrol::MAX_REQUEST, request, next)
+        }));
+        let dm = post(dm::dm).layer(from_fn(|request, next| {
+            body::whole(dm::MAX_MESSAGE, request, next)
+        }));
         Router::new()
             .route("/enrol", enrol)
             .route("/dm", dm)

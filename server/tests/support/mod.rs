@@ -1,7 +1,6 @@
 //! The world around a server in tests: a company, its card, a device, and a client that speaks
 //! HTTPS.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -175,21 +174,6 @@ impl Client {
             response.status().as_u16(),
             response.body_mut().read_to_vec().unwrap(),
         )
-    }
-
-    /// The status of an answer to a message, or `None` when the server hung up while it was still
-    /// being sent: it need not read what it will not take.
-    pub(crate) fn try_post(&self, path: &str, content_type: &str, body: &[u8]) -> Option<u16> {
-        let request = self.agent.post(format!("{}{path}", self.base));
-        match request.header("Content-Type", content_type).send(body) {
-            Ok(response) => Some(response.status().as_u16()),
-            Err(ureq::Error::Io(error)) => {
-                let hung_up = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
-                assert!(hung_up.contains(&error.kind()), "{error}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> (u16, Value) {
