@@ -112,10 +112,10 @@ impl Stage {
     fn card_goes_in(&mut self) -> Result<()> {
         heading("2. The card of B Company goes into the reader.");
         self.0
-            .put("/root/policy.toml", 0o644, OFFICE.as_bytes())
+            .put("/srv/policy.toml", 0o644, OFFICE.as_bytes())
             .context("hand over the policy")?;
-        self.run("cat /root/policy.toml", &Success)?;
-        self.run("lab card insert /root/policy.toml && lab settle", &Success)?;
+        self.run("cat /srv/policy.toml", &Success)?;
+        self.run("lab card insert /srv/policy.toml && lab settle", &Success)?;
         say("  The kernel itself now refuses: root,");
         self.run(&format!("lab try open {CAMERA}"), &Exactly("EPERM"))?;
         self.run("lab try bluetooth", &Exactly("EPERM"))?;
@@ -180,16 +180,16 @@ impl Stage {
             "  The agent is killed, and starts again, while something tries to open the camera all the time:",
         );
         let hammer =
-            format!("lab try hammer {CAMERA} --until /root/enough >/root/hammered & hammer=$!");
+            format!("lab try hammer {CAMERA} --until /srv/enough >/srv/hammered & hammer=$!");
         let kill = "systemctl kill --signal=KILL cardwardend";
         let again = "systemctl restart cardwardend; cardwarden wait --settled --timeout 30";
         self.run(
             &format!(
-                "{hammer}; {kill}; lab try open {CAMERA}; {again}; touch /root/enough; wait $hammer"
+                "{hammer}; {kill}; lab try open {CAMERA}; {again}; touch /srv/enough; wait $hammer"
             ),
             &Exactly("EPERM"),
         )?;
-        self.run("cat /root/hammered", &Words(&["open 0 refused "]))?;
+        self.run("cat /srv/hammered", &Words(&["open 0 refused "]))?;
         say(
             "  The machine reboots. The first program after system start, long before a login, tries:",
         );

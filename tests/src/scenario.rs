@@ -32,10 +32,10 @@ pub fn before_the_card(kernel: Kernel) -> Result<Machine> {
 
 /// The same machine with the card of [`OFFICE`] put in, and everything applied.
 pub fn with_the_card(kernel: Kernel) -> Result<Machine> {
-    let write = format!("cat >/root/policy.toml <<'END'\n{OFFICE}END\n");
+    let write = format!("cat >/srv/policy.toml <<'END'\n{OFFICE}END\n");
     lab::prepared(
         kernel,
-        &format!("{DEVICES}{write}lab card insert /root/policy.toml\nlab settle\n"),
+        &format!("{DEVICES}{write}lab card insert /srv/policy.toml\nlab settle\n"),
     )
 }
 
@@ -50,9 +50,9 @@ pub fn holds(mut machine: Machine, law: impl FnOnce(&mut Machine) -> Result<()>)
 
 /// Puts in a card with this policy and waits until the agent is done with it.
 pub fn insert(machine: &mut Machine, policy: &str, options: &str) -> Result<()> {
-    machine.put("/root/policy.toml", 0o644, policy.as_bytes())?;
+    machine.put("/srv/policy.toml", 0o644, policy.as_bytes())?;
     machine.ok(&format!(
-        "lab card insert /root/policy.toml {options} && lab settle"
+        "lab card insert /srv/policy.toml {options} && lab settle"
     ))?;
     Ok(())
 }

@@ -90,9 +90,9 @@ fn without_the_card_service_what_was_in_force_stays(machine: &mut Machine) -> Re
 }
 
 fn a_full_disk_leaves_in_force_what_was(machine: &mut Machine) -> Result<()> {
-    machine.put("/root/policy.toml", 0o644, LOOSE.as_bytes())?;
+    machine.put("/srv/policy.toml", 0o644, LOOSE.as_bytes())?;
     // The card and the server lie on the same small disk: the card is written before the disk is full.
-    machine.ok("lab card insert /root/policy.toml --version 8 && lab card remove && lab settle")?;
+    machine.ok("lab card insert /srv/policy.toml --version 8 && lab card remove && lab settle")?;
     is_on(machine)?;
     insert(machine, OFFICE, "--version 9")?;
     is_off(machine)?;

@@ -28,7 +28,7 @@ fn removing_the_card_keeps_the_camera_off(machine: &mut Machine) -> Result<()> {
 fn killing_the_agent_opens_nothing_for_a_moment(machine: &mut Machine) -> Result<()> {
     let script = format!(
         "set -e
-        lab try hammer {CAMERA} --until /root/enough >/root/hammered & hammer=$!
+        lab try hammer {CAMERA} --until /srv/enough >/srv/hammered & hammer=$!
         old=$(systemctl show -P MainPID cardwardend)
         systemctl kill --signal=KILL cardwardend
         lab try open {CAMERA}
@@ -37,9 +37,9 @@ fn killing_the_agent_opens_nothing_for_a_moment(machine: &mut Machine) -> Result
         cardwarden wait --settled --timeout 30
         systemctl restart cardwardend
         cardwarden wait --settled --timeout 30
-        touch /root/enough
+        touch /srv/enough
         wait $hammer
-        cat /root/hammered"
+        cat /srv/hammered"
     );
     let said = machine.ok(&script)?;
     let refused: Vec<&str> = said.split_whitespace().collect();
@@ -108,10 +108,10 @@ fn a_release_gives_everything_back_and_the_server_knows(machine: &mut Machine) -
 
 /// A release names a device and its association; one for another, or for an association that has ended, is refused.
 fn a_release_for_another_device_changes_nothing(machine: &mut Machine) -> Result<()> {
-    let other = "cardwarden release issue --company 'B Company' --key /var/lib/lab/companies/b-company/key.pem --out /root/other \
+    let other = "cardwarden release issue --company 'B Company' --key /var/lib/lab/companies/b-company/key.pem --out /srv/other \
         --device urn:uuid:00000000-0000-4000-8000-000000000000 --association 00000000-0000-4000-8000-000000000000";
     machine.ok(other)?;
-    let applied = machine.sh("cardwarden release apply /root/other")?;
+    let applied = machine.sh("cardwarden release apply /srv/other")?;
     ensure!(applied.status != 0, "it was accepted");
     is_off(machine)
 }
