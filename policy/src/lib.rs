@@ -22,6 +22,7 @@ pub mod condition;
 pub mod decide;
 pub mod document;
 pub mod explain;
+pub mod facts;
 pub mod function;
 pub mod manifest;
 pub mod outcome;

@@ -35,6 +35,9 @@ proptest! {
     ) {
         let mut bytes = encode(&message).unwrap();
         for (place, damage) in damage {
+            if bytes.is_empty() {
+                break;
+            }
             let place = place.index(bytes.len());
             match damage {
                 Damage::Change(byte) => bytes[place] = byte,
