@@ -75,7 +75,7 @@ pub trait Function {
 
 /// Where the function of this name has its object: a path cannot hold a dash.
 pub fn function_path(name: &str) -> String {
-    format!("{FUNCTIONS}/{}", name.replace('-', "_"))
+    format!("{FUNCTIONS}/{}", name.replace(['-', '.'], "_"))
 }
 
 impl FunctionProxy<'static> {

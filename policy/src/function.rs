@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// A function of the device that a policy can enable or disable.
 ///
 /// The names follow the vocabulary of DCMO and of Linux phones' device policies (design.md,
-/// "Functions and what stops them").
+/// "Functions and what stops them"). `usb.*` are the parts of `usb`, by the class codes of USB-IF
+/// that the interfaces of a device have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Function {
@@ -18,8 +19,35 @@ pub enum Function {
     Microphone,
     /// Sockets of the `AF_BLUETOOTH` family, of every protocol.
     Bluetooth,
-    /// Devices on the host side of USB.
+    /// Devices on the host side of USB, of every class.
     Usb,
+    /// USB mass storage and media transfer.
+    #[serde(rename = "usb.storage")]
+    UsbStorage,
+    /// USB keyboards, mice and other human interface devices.
+    #[serde(rename = "usb.hid")]
+    UsbHid,
+    /// USB network adapters.
+    #[serde(rename = "usb.network")]
+    UsbNetwork,
+    /// USB sound.
+    #[serde(rename = "usb.audio")]
+    UsbAudio,
+    /// USB cameras and other video.
+    #[serde(rename = "usb.video")]
+    UsbVideo,
+    /// USB serial lines.
+    #[serde(rename = "usb.serial")]
+    UsbSerial,
+    /// USB printers.
+    #[serde(rename = "usb.printer")]
+    UsbPrinter,
+    /// USB readers of smart cards.
+    #[serde(rename = "usb.smartcard")]
+    UsbSmartcard,
+    /// USB devices of all other classes.
+    #[serde(rename = "usb.other")]
+    UsbOther,
     /// This device acting as a USB device.
     UsbGadget,
     /// Infrared receivers and senders (`/dev/lirc*`).
@@ -30,11 +58,20 @@ pub enum Function {
 
 impl Function {
     /// Every function, in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 16] = [
         Self::Camera,
         Self::Microphone,
         Self::Bluetooth,
         Self::Usb,
+        Self::UsbStorage,
+        Self::UsbHid,
+        Self::UsbNetwork,
+        Self::UsbAudio,
+        Self::UsbVideo,
+        Self::UsbSerial,
+        Self::UsbPrinter,
+        Self::UsbSmartcard,
+        Self::UsbOther,
         Self::UsbGadget,
         Self::Infrared,
         Self::Nfc,
@@ -47,6 +84,15 @@ impl Function {
             Self::Microphone => "microphone",
             Self::Bluetooth => "bluetooth",
             Self::Usb => "usb",
+            Self::UsbStorage => "usb.storage",
+            Self::UsbHid => "usb.hid",
+            Self::UsbNetwork => "usb.network",
+            Self::UsbAudio => "usb.audio",
+            Self::UsbVideo => "usb.video",
+            Self::UsbSerial => "usb.serial",
+            Self::UsbPrinter => "usb.printer",
+            Self::UsbSmartcard => "usb.smartcard",
+            Self::UsbOther => "usb.other",
             Self::UsbGadget => "usb-gadget",
             Self::Infrared => "infrared",
             Self::Nfc => "nfc",
@@ -61,10 +107,51 @@ impl Function {
             Self::Microphone => 1,
             Self::Bluetooth => 2,
             Self::Usb => 3,
-            Self::UsbGadget => 4,
-            Self::Infrared => 5,
-            Self::Nfc => 6,
+            Self::UsbStorage => 4,
+            Self::UsbHid => 5,
+            Self::UsbNetwork => 6,
+            Self::UsbAudio => 7,
+            Self::UsbVideo => 8,
+            Self::UsbSerial => 9,
+            Self::UsbPrinter => 10,
+            Self::UsbSmartcard => 11,
+            Self::UsbOther => 12,
+            Self::UsbGadget => 13,
+            Self::Infrared => 14,
+            Self::Nfc => 15,
         }
+    }
+
+    /// The function that this one is a part of: what is said of `usb` is said of each `usb.*`.
+    pub const fn whole(self) -> Option<Self> {
+        match self {
+            Self::UsbStorage
+            | Self::UsbHid
+            | Self::UsbNetwork
+            | Self::UsbAudio
+            | Self::UsbVideo
+            | Self::UsbSerial
+            | Self::UsbPrinter
+            | Self::UsbSmartcard
+            | Self::UsbOther => Some(Self::Usb),
+            Self::Camera
+            | Self::Microphone
+            | Self::Bluetooth
+            | Self::Usb
+            | Self::UsbGadget
+            | Self::Infrared
+            | Self::Nfc => None,
+        }
+    }
+
+    /// Whether it is `usb` or a part of it.
+    pub fn is_usb(self) -> bool {
+        self == Self::Usb || self.whole() == Some(Self::Usb)
+    }
+
+    /// Whether what is said of `self` is said of `other`.
+    pub fn covers(self, other: Self) -> bool {
+        self == other || other.whole() == Some(self)
     }
 }
 
@@ -77,7 +164,9 @@ impl fmt::Display for Function {
 /// The word is not the name of a function.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "`{0}` is no function; there are camera, microphone, bluetooth, usb, usb-gadget, infrared and nfc"
+    "`{0}` is no function; there are camera, microphone, bluetooth, usb, usb.storage, usb.hid, \
+     usb.network, usb.audio, usb.video, usb.serial, usb.printer, usb.smartcard, usb.other, \
+     usb-gadget, infrared and nfc"
 )]
 pub struct UnknownFunction(pub String);
 
@@ -127,6 +216,8 @@ mod tests {
         for (position, function) in Function::ALL.into_iter().enumerate() {
             assert_eq!(function.name().parse(), Ok(function));
             assert_eq!(usize::from(function.index()), position);
+            let spelt: Function = serde_json::from_str(&format!("\"{function}\"")).unwrap();
+            assert_eq!(spelt, function, "serde spells it as people do");
         }
         assert!("Camera".parse::<Function>().is_err());
     }

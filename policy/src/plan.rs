@@ -15,9 +15,9 @@ pub const AF_IRDA: u8 = 23;
 pub const AF_NFC: u8 = 39;
 /// Counters before those of the rules: one for each function's baseline, and one for a policy
 /// that cannot be read.
-pub const FIRST_RULE_COUNTER: u16 = 8;
+pub const FIRST_RULE_COUNTER: u16 = 32;
 /// The counter of refusals because the policy cannot be read.
-pub const UNPROVEN_COUNTER: u16 = 7;
+pub const UNPROVEN_COUNTER: u16 = 31;
 
 /// The place in the kernel's program that an enforcer attaches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -111,7 +111,19 @@ pub const fn families(function: Function) -> &'static [u8] {
         Function::Bluetooth => &[AF_BLUETOOTH],
         Function::Infrared => &[AF_IRDA],
         Function::Nfc => &[AF_NFC],
-        Function::Camera | Function::Microphone | Function::Usb | Function::UsbGadget => &[],
+        Function::Camera
+        | Function::Microphone
+        | Function::Usb
+        | Function::UsbStorage
+        | Function::UsbHid
+        | Function::UsbNetwork
+        | Function::UsbAudio
+        | Function::UsbVideo
+        | Function::UsbSerial
+        | Function::UsbPrinter
+        | Function::UsbSmartcard
+        | Function::UsbOther
+        | Function::UsbGadget => &[],
     }
 }
 

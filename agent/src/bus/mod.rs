@@ -107,7 +107,7 @@ fn offer<'a>(
 }
 
 fn path(function: Function) -> String {
-    format!("{FUNCTIONS}/{}", function.name().replace('-', "_"))
+    format!("{FUNCTIONS}/{}", function.name().replace(['-', '.'], "_"))
 }
 
 /// What ended the service.

@@ -380,10 +380,10 @@ fn enforcers(function: Function, turn: &Turn) -> Vec<String> {
 
 /// Whether this version of the agent can hold a function at all.
 const fn is_enforceable(function: Function) -> bool {
-    match function {
-        Function::Camera | Function::Bluetooth | Function::Infrared | Function::Nfc => true,
-        Function::Microphone | Function::Usb | Function::UsbGadget => false,
-    }
+    matches!(
+        function,
+        Function::Camera | Function::Bluetooth | Function::Infrared | Function::Nfc
+    )
 }
 
 /// The reason, as outcomes and signals carry it.

@@ -22,7 +22,7 @@ pub const EXCEPT_WORDS: usize = 4;
 /// Socket families run to 46 (`AF_MAX`, `include/linux/socket.h`).
 pub const FAMILIES: usize = 64;
 /// Counters: one for each reason, and one for events that found the ring buffer full.
-pub const COUNTERS: u32 = 1010;
+pub const COUNTERS: u32 = 1040;
 /// The counter of events that found the ring buffer full.
 pub const DROPPED: u32 = COUNTERS - 1;
 /// Bytes of the ring buffer of denials: some 300 events.
