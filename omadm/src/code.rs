@@ -158,6 +158,9 @@ pub const NAMESPACE_SYNCML: &str = "SYNCML:SYNCML1.2";
 /// Namespace of the children of `Meta`.
 pub const NAMESPACE_METINF: &str = "syncml:metinf";
 
+/// Namespace of management trees and their descriptions.
+pub const NAMESPACE_DDF: &str = "syncml:dmddf1.2";
+
 /// Content types (DM 1.2 §6 and Appendix).
 pub mod mime {
     /// A DM message as XML.
@@ -170,6 +173,10 @@ pub mod mime {
     pub const TNDS_XML: &str = "application/vnd.syncml.dmtnds+xml";
     /// A serialised management tree as WBXML.
     pub const TNDS_WBXML: &str = "application/vnd.syncml.dmtnds+wbxml";
+    /// A device description framework document as XML.
+    pub const DDF_XML: &str = "application/vnd.syncml.dmddf+xml";
+    /// A device description framework document as WBXML.
+    pub const DDF_WBXML: &str = "application/vnd.syncml.dmddf+wbxml";
     /// Plain text: the type of a leaf that names none.
     pub const TEXT: &str = "text/plain";
 }

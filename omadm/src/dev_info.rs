@@ -89,7 +89,10 @@ impl DevInfo {
             let leaf = normal(&location.uri)
                 .strip_prefix(ROOT)?
                 .strip_prefix('/')?;
-            leaves.insert(leaf.to_owned(), item.data.clone().unwrap_or_default());
+            // What is no text says nothing.
+            if let Ok(text) = item.data.clone().unwrap_or_default().into_text() {
+                leaves.insert(leaf.to_owned(), text);
+            }
         }
         let mut take = |leaf| leaves.remove(leaf).ok_or(MissingLeaf { leaf });
         let mut mandatory = || -> Result<[String; 5], MissingLeaf> {
@@ -135,7 +138,7 @@ impl Tree for DevInfo {
             return Ok(Value {
                 format: Format::Chr,
                 content_type: None,
-                data: value.to_owned(),
+                data: value.into(),
             });
         }
         let mut children: Vec<&str> = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::code::mime;
 use crate::message::{Command, Message};
-use crate::xml::{self, EncodeError, ParseError};
+use crate::{EncodeError, wbxml, xml};
 
 /// An encoding of messages. A server answers in the encoding it was asked in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -11,6 +11,19 @@ pub enum Encoding {
     /// `application/vnd.syncml.dm+xml`.
     #[default]
     Xml,
+    /// `application/vnd.syncml.dm+wbxml`: the same in about a third of the octets.
+    Wbxml,
+}
+
+/// Bytes that are no message, or none that this crate takes.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ParseError {
+    /// Read as XML.
+    #[error("no DM message in XML")]
+    Xml(#[from] xml::ParseError),
+    /// Read as WBXML.
+    #[error("no DM message in WBXML")]
+    Wbxml(#[from] wbxml::ParseError),
 }
 
 impl Encoding {
@@ -24,22 +37,24 @@ impl Encoding {
     /// ```
     pub fn from_content_type(header: &str) -> Option<Self> {
         let essence = header.split(';').next().unwrap_or(header).trim();
-        essence
-            .eq_ignore_ascii_case(mime::MESSAGE_XML)
-            .then_some(Self::Xml)
+        [Self::Xml, Self::Wbxml]
+            .into_iter()
+            .find(|encoding| essence.eq_ignore_ascii_case(encoding.content_type()))
     }
 
     /// The content type of messages in this encoding.
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Xml => mime::MESSAGE_XML,
+            Self::Wbxml => mime::MESSAGE_WBXML,
         }
     }
 
     /// Reads a message.
     pub fn parse(self, bytes: &[u8]) -> Result<Message, ParseError> {
         match self {
-            Self::Xml => xml::parse(bytes),
+            Self::Xml => Ok(xml::parse(bytes)?),
+            Self::Wbxml => Ok(wbxml::parse(bytes)?),
         }
     }
 
@@ -47,13 +62,24 @@ impl Encoding {
     pub fn encode(self, message: &Message) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Xml => xml::encode(message),
+            Self::Wbxml => wbxml::encode(message),
         }
     }
 
-    /// How many octets the command adds to a message.
+    /// A bound of the message's length in octets: with what [`command_len`](Self::command_len) says
+    /// of each further command added, it holds for the longer message.
+    pub(crate) fn bound(self, message: &Message) -> Result<usize, EncodeError> {
+        match self {
+            Self::Xml => xml::encode(message).map(|bytes| bytes.len()),
+            Self::Wbxml => wbxml::bound(message),
+        }
+    }
+
+    /// How many octets the command adds to a message at most.
     pub(crate) fn command_len(self, command: &Command) -> Result<usize, EncodeError> {
         match self {
             Self::Xml => xml::command_len(command),
+            Self::Wbxml => wbxml::command_len(command),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The generic alert (1226): how a client tells the server that something has happened.
 
+use crate::Payload;
 use crate::code::AlertCode;
 use crate::message::{Alert, Command, CommandId, Format, Item, Location, Mark, Meta};
 
@@ -57,13 +58,14 @@ impl GenericAlert {
                     mark: self.mark,
                     ..Meta::default()
                 },
-                data: Some(self.data.clone()),
+                data: Some(Payload::from(&self.data)),
                 ..Item::default()
             }],
         })
     }
 
-    /// Reads one item of an alert command. Type, format and data are mandatory.
+    /// Reads one item of an alert command. Type, format and data are mandatory; data that is no text
+    /// counts as missing.
     pub fn from_item(correlator: Option<&str>, item: &Item) -> Result<Self, Incomplete> {
         let missing = |element| Incomplete { element };
         Ok(Self {
@@ -72,7 +74,12 @@ impl GenericAlert {
             alert_type: item.meta.content_type.clone().ok_or(missing("Type"))?,
             format: item.meta.format.clone().ok_or(missing("Format"))?,
             mark: item.meta.mark,
-            data: item.data.clone().ok_or(missing("Data"))?,
+            data: item
+                .data
+                .as_ref()
+                .and_then(Payload::as_text)
+                .map(str::to_owned)
+                .ok_or(missing("Data"))?,
         })
     }
 }

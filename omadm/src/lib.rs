@@ -10,9 +10,10 @@
 //! ```
 //!
 //! - [`message`]: SyncML 1.2 in types;
-//! - [`xml`]: its bytes; [`Encoding`] chooses by content type;
+//! - [`xml`] and [`wbxml`]: its bytes; [`Encoding`] chooses by content type;
 //! - [`client`] and [`server`]: the two ends of a session, as values that the caller moves forward with
 //!   the bytes it received, over whatever transport it has;
+//! - [`tnds`]: management trees as documents; [`ddf`]: what such a tree may hold;
 //! - [`code`]: every number and name that the protocol gives a meaning.
 //!
 //! The crate opens no sockets, starts no threads, reads no clock and keeps nothing between calls. It
@@ -67,24 +68,32 @@
 
 pub mod client;
 pub mod code;
+pub mod ddf;
 mod dev_info;
 mod encoding;
 mod generic_alert;
 pub mod message;
+mod payload;
 mod schema;
 pub mod server;
+pub mod tnds;
+pub mod wbxml;
 pub mod xml;
 
 pub use dev_info::{DevInfo, MissingLeaf};
-pub use encoding::Encoding;
+pub use encoding::{Encoding, ParseError};
 pub use generic_alert::{GenericAlert, Incomplete};
 pub use message::SessionId;
-pub use schema::Violation;
+pub use payload::Payload;
+pub use schema::{EncodeError, Violation};
 
 /// What this crate takes at most; see also the lengths of ids in [`message`].
 pub mod limits {
     pub use crate::client::{MAX_ALERTS, MAX_ROUNDS};
     pub use crate::message::{MAX_COMMAND_ID_LEN, MAX_SESSION_ID_LEN};
-    pub use crate::schema::{MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS, MAX_STATUSES};
-    pub use crate::xml::{MAX_ATTRIBUTES, MAX_MESSAGE_LEN};
+    pub use crate::schema::{
+        MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS, MAX_MESSAGE_LEN, MAX_STATUSES,
+        MAX_TREE_DEPTH,
+    };
+    pub use crate::xml::MAX_ATTRIBUTES;
 }

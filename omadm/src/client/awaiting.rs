@@ -3,10 +3,10 @@
 use super::reply::Reply;
 use super::{Failed, Fault, MAX_ROUNDS, Settings, Tree, perform};
 use crate::code::{AlertCode, StatusCode, VER_DTD, VER_PROTO};
+use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
     Command, CommandId, CommandName, CommandRef, Header, MessageId, SessionId, Status,
 };
-use crate::xml::MAX_MESSAGE_LEN;
 
 /// What the server has said about an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use super::{Answer, MAX_ROUNDS};
 use crate::code::StatusCode;
 use crate::message::{Challenge, CommandId, CommandName, CommandRef, MessageId, SessionId};
-use crate::xml::{EncodeError, ParseError};
+use crate::{EncodeError, ParseError};
 
 /// A session that ended before its time.
 #[derive(Debug, Clone, thiserror::Error)]

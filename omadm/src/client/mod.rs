@@ -25,11 +25,11 @@ pub use fault::{Failed, Fault};
 pub use tree::{Tree, Value};
 
 use crate::code::AlertCode;
+use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
     Alert, Command, CommandId, Header, Initiator, Location, Message, MessageId, Meta, SessionId,
 };
-use crate::xml::{EncodeError, MAX_MESSAGE_LEN};
-use crate::{DevInfo, Encoding, GenericAlert};
+use crate::{DevInfo, EncodeError, Encoding, GenericAlert};
 use awaiting::Sent;
 
 /// Most messages that a client sends in one session; a server that wants more is cut off.
@@ -141,10 +141,8 @@ pub fn start(
         _ if len > limit => Err(Unsendable::TooLarge { len, limit }),
         _ => Ok(len),
     };
-    let bare = settings.encoding.encode(&message).map_err(Unsendable::from);
-    let mut len = bare
-        .and_then(|bytes| fitting(bytes.len()))
-        .map_err(StartError::Package)?;
+    let bare = settings.encoding.bound(&message).map_err(Unsendable::from);
+    let mut len = bare.and_then(fitting).map_err(StartError::Package)?;
     for alert in alerts.iter().take(MAX_ALERTS) {
         let command = alert.to_command(CommandId::at(message.commands.len()));
         let more = settings

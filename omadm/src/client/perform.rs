@@ -177,7 +177,7 @@ fn run(tree: &mut dyn Tree, exec: &Exec) -> Part {
     match target(&exec.item) {
         Err(part) => part,
         Ok(uri) => {
-            let code = tree.exec(uri, exec.item.data.as_deref(), exec.correlator.as_deref());
+            let code = tree.exec(uri, exec.item.data.as_ref(), exec.correlator.as_deref());
             Part {
                 target: Some(uri.to_owned()),
                 code,

@@ -33,7 +33,7 @@ impl Reply {
     pub(super) fn message(self, mut performed: Vec<Performed>) -> Result<Message, Fault> {
         // Numbered later; the longest number stands in, so that lengths are never too small.
         let bare = self.assemble(&performed, Vec::new());
-        let mut len = self.encoding.encode(&bare)?.len();
+        let mut len = self.encoding.bound(&bare)?;
         let mut values = Vec::new();
         for performed in &mut performed {
             for part in &mut performed.parts {

@@ -1,5 +1,6 @@
 //! What the server may reach on the device.
 
+use crate::Payload;
 use crate::code::StatusCode;
 use crate::message::Format;
 
@@ -11,13 +12,14 @@ pub struct Value {
     /// MIME type of a leaf, or management object identifier of an interior node; none means plain
     /// text, or none.
     pub content_type: Option<String>,
-    /// The value; for an interior node the names of its children joined by `/`.
-    pub data: String,
+    /// The value as it travels (as XML, octets are base64); for an interior node the names of its
+    /// children joined by `/`.
+    pub data: Payload,
 }
 
 impl Value {
     /// A leaf with text.
-    pub fn text(data: impl Into<String>) -> Self {
+    pub fn text(data: impl Into<Payload>) -> Self {
         Self {
             format: Format::Chr,
             content_type: None,
@@ -30,7 +32,7 @@ impl Value {
         Self {
             format: Format::Node,
             content_type: None,
-            data: children.join("/"),
+            data: children.join("/").into(),
         }
     }
 }
@@ -52,8 +54,13 @@ pub trait Tree {
     fn get(&mut self, uri: &str) -> Result<Value, StatusCode>;
 
     /// Runs a node. 200 when done, 202 when a generic alert with this correlator will report.
-    fn exec(&mut self, uri: &str, argument: Option<&str>, correlator: Option<&str>) -> StatusCode {
-        let _: (Option<&str>, Option<&str>) = (argument, correlator);
+    fn exec(
+        &mut self,
+        uri: &str,
+        argument: Option<&Payload>,
+        correlator: Option<&str>,
+    ) -> StatusCode {
+        let _: (Option<&Payload>, Option<&str>) = (argument, correlator);
         refusal(self.get(uri).err())
     }
 

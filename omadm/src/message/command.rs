@@ -1,6 +1,7 @@
 //! The commands of a message's body.
 
 use super::{Challenge, CommandId, CommandRef, Credentials, MessageId, Meta};
+use crate::Payload;
 use crate::code::{AlertCode, StatusCode};
 use std::fmt;
 
@@ -32,8 +33,9 @@ pub struct Item {
     pub source: Option<Location>,
     /// `Meta`.
     pub meta: Meta,
-    /// `Data`: text; octets travel as base64 and say so in the format.
-    pub data: Option<String>,
+    /// `Data` as it travels. WBXML carries any octets; as XML octets travel as base64 and say so in
+    /// the format. A document within it is not taken apart.
+    pub data: Option<Payload>,
     /// `MoreData`: this is a chunk, and not the last.
     pub more_data: bool,
 }
@@ -48,7 +50,7 @@ impl Item {
     }
 
     /// An item that gives the value of its source.
-    pub fn value(uri: impl Into<String>, data: impl Into<String>) -> Self {
+    pub fn value(uri: impl Into<String>, data: impl Into<Payload>) -> Self {
         Self {
             source: Some(Location::new(uri)),
             data: Some(data.into()),

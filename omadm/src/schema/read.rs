@@ -223,7 +223,7 @@ impl Counter {
             target: fields.location(Tag::Target)?,
             source: fields.location(Tag::Source)?,
             meta: fields.meta()?,
-            data: fields.optional_text(Tag::Data)?,
+            data: fields.optional_payload(Tag::Data)?,
             more_data: fields.flag(Tag::MoreData)?,
         };
         fields.end()?;

@@ -17,24 +17,6 @@ pub(crate) fn message(message: &Message) -> Element {
 }
 
 impl Element {
-    fn text(&mut self, tag: Tag, text: impl Into<String>) {
-        let mut child = Self::new(tag, 0);
-        child.text = text.into();
-        self.children.push(child);
-    }
-
-    fn optional(&mut self, tag: Tag, text: Option<impl ToString>) {
-        if let Some(text) = text {
-            self.text(tag, text.to_string());
-        }
-    }
-
-    fn flag(&mut self, tag: Tag, set: bool) {
-        if set {
-            self.children.push(Self::new(tag, 0));
-        }
-    }
-
     fn location(&mut self, tag: Tag, location: &Location) {
         let mut child = Self::new(tag, 0);
         child.text(Tag::LocUri, &location.uri);
@@ -193,7 +175,7 @@ fn item(item: &Item) -> Element {
         element.location(Tag::Source, source);
     }
     element.meta(&item.meta);
-    element.optional(Tag::Data, item.data.as_ref());
+    element.optional_payload(Tag::Data, item.data.as_ref());
     element.flag(Tag::MoreData, item.more_data);
     element
 }

@@ -26,11 +26,11 @@ pub use turn::{AlertId, NotNow, Turn};
 
 use crate::client::Value;
 use crate::code::{AlertCode, StatusCode, VER_DTD, VER_PROTO};
+use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
     Command, CommandName, CommandRef, Header, Initiator, Item, Location, Message, MessageId, Meta,
     SessionId, Status,
 };
-use crate::xml::MAX_MESSAGE_LEN;
 use crate::{DevInfo, Encoding, GenericAlert, MissingLeaf};
 use turn::First;
 

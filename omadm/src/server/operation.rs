@@ -1,5 +1,6 @@
 //! What a server may ask of a device.
 
+use crate::Payload;
 use crate::client::Value;
 use crate::message::{Command, CommandId, Exec, Item, ItemCommand, Location, Meta};
 
@@ -16,7 +17,7 @@ pub enum Operation {
         /// The node.
         uri: String,
         /// What to run it with.
-        argument: Option<String>,
+        argument: Option<Payload>,
         /// Comes back in the generic alert that reports the end.
         correlator: Option<String>,
     },

@@ -4,14 +4,14 @@ use super::answer::{Asked, Detail, Part, next_message, numbered, status};
 use super::{Event, Operation, Session, Settings, dev_info_of};
 use crate::client::Value;
 use crate::code::{AlertCode, StatusCode};
+use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
     Alert, Command, CommandId, CommandName, CommandRef, Format, Header, Initiator, Item, Message,
     MessageId, Results, Status,
 };
 use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
 use crate::server::session::Outstanding;
-use crate::xml::{EncodeError, MAX_MESSAGE_LEN};
-use crate::{DevInfo, Encoding, GenericAlert};
+use crate::{DevInfo, EncodeError, Encoding, GenericAlert};
 
 /// A request that was taken. What its events say becomes acknowledged by [`Turn::finish`].
 #[derive(Debug)]
@@ -324,7 +324,7 @@ impl Turn {
         }
         let len = match self.len {
             Some(len) => len,
-            None => self.encoding.encode(&self.assemble(Detail::Items))?.len(),
+            None => self.encoding.bound(&self.assemble(Detail::Items))?,
         };
         // The longest number stands in for the one that the command gets in the end.
         let command = operation.to_command(CommandId::at(MAX_COMMANDS + MAX_STATUSES));

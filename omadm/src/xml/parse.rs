@@ -1,18 +1,21 @@
-//! From bytes to a message.
+//! From bytes to elements.
 
-use super::{MAX_ATTRIBUTES, MAX_MESSAGE_LEN, is_xml_char};
-use crate::code::{NAMESPACE_METINF, NAMESPACE_SYNCML};
+use super::MAX_ATTRIBUTES;
+use crate::code::{NAMESPACE_DDF, NAMESPACE_METINF, NAMESPACE_SYNCML};
 use crate::message::Message;
-use crate::schema::{self, Element, MAX_DEPTH, MAX_ELEMENTS, Tag, Violation, Vocabulary};
+use crate::schema::{
+    self, Dialect, Element, MAX_ELEMENTS, MAX_MESSAGE_LEN, Tag, Text, Violation, Vocabulary,
+    is_xml_char,
+};
 use quick_xml::NsReader;
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 
-/// Bytes that are no message, or none that this crate takes.
+/// Bytes that are no document of the kind that was asked for, or none that this crate takes.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("no DM message: refused at byte {at}")]
+#[error("refused at byte {at}")]
 pub struct ParseError {
     /// Where: the offset of the markup concerned, from 0.
     pub at: usize,
@@ -57,16 +60,17 @@ pub enum Problem {
     /// An attribute that is no namespace declaration, or more than [`MAX_ATTRIBUTES`].
     #[error("attribute that is no namespace declaration, or too many")]
     Attribute,
-    /// An element outside the SyncML 1.2 and MetInf namespaces.
-    #[error("element outside the SyncML 1.2 namespaces")]
+    /// An element outside the namespaces of this kind of document.
+    #[error("element outside the namespaces of SyncML 1.2")]
     Namespace,
     /// An element that device management does not use.
     #[error("unknown element")]
     UnknownElement,
-    /// Elements nested deeper than [`MAX_DEPTH`](crate::limits::MAX_DEPTH).
-    #[error("nested deeper than {MAX_DEPTH}")]
+    /// Elements nested deeper than [`MAX_DEPTH`](crate::limits::MAX_DEPTH) in a message or
+    /// [`MAX_TREE_DEPTH`](crate::limits::MAX_TREE_DEPTH) in a tree.
+    #[error("nested too deeply")]
     TooDeep,
-    /// The elements do not make a message.
+    /// The elements do not make a document of this kind.
     #[error(transparent)]
     Violation(#[from] Violation),
 }
@@ -90,6 +94,21 @@ pub struct Syntax(quick_xml::Error);
 /// # Ok::<(), omadm::xml::ParseError>(())
 /// ```
 pub fn parse(bytes: &[u8]) -> Result<Message, ParseError> {
+    let root = document(Dialect::Message, bytes)?;
+    schema::read(root).map_err(ParseError::from)
+}
+
+impl From<(usize, Violation)> for ParseError {
+    fn from((at, violation): (usize, Violation)) -> Self {
+        Self {
+            at,
+            problem: violation.into(),
+        }
+    }
+}
+
+/// Reads one document of this kind.
+pub(crate) fn document(dialect: Dialect, bytes: &[u8]) -> Result<Element, ParseError> {
     if bytes.len() > MAX_MESSAGE_LEN {
         return Err(ParseError {
             at: MAX_MESSAGE_LEN,
@@ -100,15 +119,12 @@ pub fn parse(bytes: &[u8]) -> Result<Message, ParseError> {
         at: error.valid_up_to(),
         problem: Problem::NotUtf8,
     })?;
-    let root = Parser::new(text).document()?;
-    schema::read(root).map_err(|(at, violation)| ParseError {
-        at,
-        problem: Problem::Violation(violation),
-    })
+    Parser::new(dialect, text).document()
 }
 
 /// Builds the element tree.
 struct Parser<'a> {
+    dialect: Dialect,
     reader: NsReader<&'a [u8]>,
     /// Start of the event at hand.
     at: usize,
@@ -119,12 +135,13 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(dialect: Dialect, text: &'a str) -> Self {
         let mut reader = NsReader::from_str(text);
         reader
             .resolver_mut()
-            .set_max_namespace_bindings(MAX_ATTRIBUTES.saturating_mul(MAX_DEPTH));
+            .set_max_namespace_bindings(MAX_ATTRIBUTES.saturating_mul(dialect.max_depth()));
         Self {
+            dialect,
             reader,
             at: 0,
             open: Vec::new(),
@@ -141,10 +158,11 @@ impl<'a> Parser<'a> {
     }
 
     fn document(mut self) -> Result<Element, ParseError> {
+        let dialect = self.dialect;
         loop {
             self.at = position(self.reader.buffer_position());
             let (namespace, event) = match self.reader.read_resolved_event() {
-                Ok((namespace, event)) => (vocabulary(&namespace), event),
+                Ok((namespace, event)) => (Self::vocabulary(dialect, &namespace), event),
                 Err(error) => {
                     let at = position(self.reader.error_position()).max(self.at);
                     return Err(ParseError {
@@ -191,7 +209,7 @@ impl<'a> Parser<'a> {
         if self.root.is_some() {
             return Err(self.error(Problem::TrailingContent));
         }
-        if self.open.len() >= MAX_DEPTH {
+        if self.open.len() >= self.dialect.max_depth() {
             return Err(self.error(Problem::TooDeep));
         }
         self.elements = self.elements.saturating_add(1);
@@ -209,14 +227,9 @@ impl<'a> Parser<'a> {
         let Some(namespace) = namespace else {
             return Err(self.error(Problem::Namespace));
         };
-        let name = start.local_name();
-        let Some(tag) = Tag::from_name(name.as_ref()) else {
+        let Some(tag) = Tag::in_namespace(namespace, start.local_name().as_ref()) else {
             return Err(self.error(Problem::UnknownElement));
         };
-        let inherited = tag.vocabulary() == Vocabulary::MetInf && namespace == Vocabulary::SyncMl;
-        if tag.vocabulary() != namespace && !inherited {
-            return Err(self.error(Problem::Namespace));
-        }
         self.open.push(Element::new(tag, self.at));
         Ok(())
     }
@@ -230,6 +243,18 @@ impl<'a> Parser<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Documents of the DDF's DTD often name no namespace.
+    fn vocabulary(dialect: Dialect, namespace: &ResolveResult<'_>) -> Option<Vocabulary> {
+        let vocabulary = match namespace {
+            ResolveResult::Bound(name) if name.0 == NAMESPACE_SYNCML => Vocabulary::SyncMl,
+            ResolveResult::Bound(name) if name.0 == NAMESPACE_METINF => Vocabulary::MetInf,
+            ResolveResult::Bound(name) if name.0 == NAMESPACE_DDF => Vocabulary::Ddf,
+            ResolveResult::Unbound => Vocabulary::Ddf,
+            ResolveResult::Bound(_) | ResolveResult::Unknown(_) => return None,
+        };
+        dialect.speaks(vocabulary).then_some(vocabulary)
     }
 
     /// The reader has checked that the name fits, so there is an open element.
@@ -248,7 +273,9 @@ impl<'a> Parser<'a> {
         }
         match self.open.last_mut() {
             Some(element) => {
-                element.text.push_str(text);
+                if let Text::Chars(chars) = &mut element.text {
+                    chars.push_str(text);
+                }
                 Ok(())
             }
             None if text.trim_ascii().is_empty() => Ok(()),
@@ -318,12 +345,4 @@ impl<'a> Parser<'a> {
 /// The reader counts in `u64`; what it counts is in memory.
 fn position(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
-}
-
-fn vocabulary(namespace: &ResolveResult<'_>) -> Option<Vocabulary> {
-    match namespace {
-        ResolveResult::Bound(name) if name.0 == NAMESPACE_SYNCML => Some(Vocabulary::SyncMl),
-        ResolveResult::Bound(name) if name.0 == NAMESPACE_METINF => Some(Vocabulary::MetInf),
-        ResolveResult::Bound(_) | ResolveResult::Unbound | ResolveResult::Unknown(_) => None,
-    }
 }

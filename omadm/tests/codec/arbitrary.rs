@@ -2,6 +2,7 @@
 //!
 //! Boxed at every level: the values that proptest keeps for shrinking fill the stack otherwise.
 
+use omadm::Payload;
 use omadm::code::{AlertCode, StatusCode};
 use omadm::message::{
     Alert, Challenge, Command, CommandId, CommandName, CommandRef, Credentials, Exec, Format,
@@ -23,7 +24,7 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
 }
 
 /// Any text that XML can hold, with what it finds hard well represented.
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         prop::char::range('a', 'z'),
         prop::sample::select(vec![
@@ -34,6 +35,11 @@ fn text() -> impl Strategy<Value = String> {
         prop::char::range('\u{10000}', '\u{10FFFF}'),
     ];
     vec(character, 0..12).prop_map(String::from_iter)
+}
+
+/// Values that are seldom text.
+pub(crate) fn octets() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..40)
 }
 
 fn texts() -> impl Strategy<Value = Vec<String>> {
@@ -133,7 +139,7 @@ fn item() -> BoxedStrategy<Item> {
             target,
             source,
             meta,
-            data,
+            data: data.map(Payload::from),
             more_data,
         })
         .boxed()

@@ -80,7 +80,7 @@ fn results_carry_a_value_with_its_format() {
     };
     let item = &results.items[0];
     assert_eq!(item.meta.format, Some(Format::Bool));
-    assert_eq!(item.data.as_deref(), Some("true"));
+    assert_eq!(item.data, Some("true".into()));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn order_prefix_comment_and_cdata_do_not_matter() {
     let Command::Replace(replace) = &message.commands[1] else {
         panic!("a Replace");
     };
-    assert_eq!(replace.items[0].data.as_deref(), Some("<a>&\"\u{e9} b"));
+    assert_eq!(replace.items[0].data, Some("<a>&\"\u{e9} b".into()));
     assert_eq!(replace.items[0].meta.format, Some(Format::Xml));
 }
 

@@ -1,6 +1,7 @@
 //! Client against server, over a line that loses things.
 
 use crate::world::{DeviceTree, Server, Trouble, World, alerts, device, session_id, settings};
+use omadm::Encoding;
 use omadm::client::{self, Answer};
 use omadm::code::StatusCode;
 use omadm::limits::MAX_ALERTS;
@@ -14,11 +15,13 @@ proptest! {
     #[test]
     fn every_report_arrives_once_and_is_acknowledged(
         count in 0_usize..12,
+        encoding in prop::sample::select(vec![Encoding::Xml, Encoding::Wbxml]),
         max_message in prop::sample::select(vec![1_500_usize, 2_000, 1 << 20]),
         troubles in prop::collection::vec(crate::world::trouble(), 0..24),
         operations in prop::collection::vec(crate::world::operation(), 0..6),
     ) {
         let mut world = World::new(count, max_message, troubles);
+        world.encoding = encoding;
         world.server.operations = operations;
         for _ in 0..200 {
             if world.pending.is_empty() && world.troubles.is_empty() {
@@ -78,7 +81,7 @@ fn operations_are_carried_out_and_their_ends_come_back() {
         .map(|code| code.number())
         .collect();
     assert_eq!(codes, [200, 404, 202, 405, 406]);
-    assert_eq!(world.server.values, [(0, "Example".to_owned())]);
+    assert_eq!(world.server.values, [(0, "Example".into())]);
 }
 
 #[test]

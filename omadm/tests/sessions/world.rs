@@ -9,7 +9,7 @@ use omadm::client::{self, Answer, Next, Tree, Value};
 use omadm::code::{AlertCode, StatusCode, alert_type, dcmo};
 use omadm::message::{Alert, Command, CommandId, Format, Item, ItemCommand, Message, Meta};
 use omadm::server::{self, Event, NotNow, Operation, Received, Session};
-use omadm::{DevInfo, Encoding, GenericAlert, SessionId};
+use omadm::{DevInfo, Encoding, GenericAlert, Payload, SessionId};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -83,7 +83,7 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
             },
             _ => Operation::Exec {
                 uri,
-                argument: None,
+                argument: Some(Payload::from("now")),
                 correlator: Some("acme".into()),
             },
         }
@@ -106,7 +106,7 @@ impl Tree for DeviceTree {
         }
     }
 
-    fn exec(&mut self, uri: &str, _: Option<&str>, correlator: Option<&str>) -> StatusCode {
+    fn exec(&mut self, uri: &str, _: Option<&Payload>, correlator: Option<&str>) -> StatusCode {
         if uri == "./DCMO/Camera/Operations/Disable" {
             self.executed.extend(correlator.map(str::to_owned));
             return StatusCode::ACCEPTED_FOR_PROCESSING;
@@ -124,7 +124,7 @@ pub(crate) struct Server {
     pub kept: Vec<String>,
     pub operations: Vec<Operation>,
     pub statuses: BTreeMap<u64, StatusCode>,
-    pub values: Vec<(u64, String)>,
+    pub values: Vec<(u64, Payload)>,
     store_works: bool,
 }
 
@@ -146,7 +146,13 @@ impl Server {
 
     pub(crate) fn answer(&mut self, bytes: &[u8]) -> Vec<u8> {
         assert!(bytes.len() <= self.settings.max_message);
-        let request = Encoding::Xml.parse(bytes).unwrap();
+        // As the content type would say.
+        let encoding = match bytes.first() {
+            Some(b'<') => Encoding::Xml,
+            _ => Encoding::Wbxml,
+        };
+        let request = encoding.parse(bytes).unwrap();
+        self.settings.encoding = encoding;
         let key = (
             request.header.source.uri.clone(),
             request.header.session.clone(),
@@ -242,6 +248,7 @@ pub(crate) struct World {
     pub last_answers: Vec<Answer>,
     pub troubles: VecDeque<Trouble>,
     pub requests: u32,
+    pub encoding: Encoding,
     sessions: u16,
     max_message: usize,
 }
@@ -256,6 +263,7 @@ impl World {
             last_answers: Vec::new(),
             troubles: troubles.into(),
             requests: 0,
+            encoding: Encoding::Xml,
             sessions: 0,
             max_message,
         }
@@ -267,6 +275,7 @@ impl World {
         self.sessions = self.sessions % 3 + 1;
         let settings = client::Settings {
             server_max_message: self.max_message,
+            encoding: self.encoding,
             ..settings(device())
         };
         let id = session_id(self.sessions);

@@ -1,0 +1,64 @@
+//! Which texts go to the string table.
+
+use super::encode::{number_len, push_number};
+use crate::schema::{Element, Text};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+/// A string table, and where in it each text begins.
+#[derive(Default)]
+pub(super) struct Strings<'a> {
+    pub(super) table: Vec<u8>,
+    offsets: HashMap<&'a str, usize>,
+}
+
+impl<'a> Strings<'a> {
+    /// The texts that pay off. First all are counted, then the most frequent are placed first, since
+    /// low offsets are short.
+    pub(super) fn of(root: &'a Element) -> Self {
+        let mut counts = HashMap::new();
+        count(root, &mut counts);
+        let mut candidates: Vec<(&str, usize)> =
+            counts.into_iter().filter(|(_, count)| *count > 1).collect();
+        candidates.sort_unstable_by_key(|(text, count)| (Reverse(*count), text.len(), *text));
+        let mut strings = Self::default();
+        for (text, count) in candidates {
+            let offset = strings.table.len();
+            // Inline: token, text, NUL. Referred to: token and offset, and once text and NUL.
+            let inline = text.len().saturating_add(2).saturating_mul(count);
+            let referred = number_len(offset)
+                .saturating_add(1)
+                .saturating_mul(count)
+                .saturating_add(text.len())
+                .saturating_add(1);
+            if referred < inline {
+                strings.table.extend_from_slice(text.as_bytes());
+                strings.table.push(0);
+                strings.offsets.insert(text, offset);
+            }
+        }
+        strings
+    }
+
+    pub(super) fn offset(&self, text: &str) -> Option<usize> {
+        self.offsets.get(text).copied()
+    }
+
+    /// The table with its length before it, as it stands in a document's head.
+    pub(super) fn push_to(&self, out: &mut Vec<u8>) {
+        push_number(out, self.table.len());
+        out.extend_from_slice(&self.table);
+    }
+}
+
+fn count<'a>(element: &'a Element, counts: &mut HashMap<&'a str, usize>) {
+    if let Text::Chars(text) = &element.text
+        && !text.is_empty()
+    {
+        let count = counts.entry(text).or_default();
+        *count = count.saturating_add(1);
+    }
+    for child in &element.children {
+        count(child, counts);
+    }
+}
