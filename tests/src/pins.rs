@@ -36,6 +36,7 @@ pub const HOST_PACKAGES: &[Wanted] = &[
     ("pcscd", "card tests on the host"),
     ("vsmartcard-vpcd", "the virtual card reader"),
     ("opensc", "an independent reader and writer of cards"),
+    ("libwbxml2-utils", "an independent reader and writer of WBXML"),
 ];
 
 /// The guest's packages; it is of the host's own suite, since the product is linked with the host's C library.
