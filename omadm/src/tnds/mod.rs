@@ -223,9 +223,15 @@ impl Document {
         xml::write(Dialect::Tree, &self.to_element()?)
     }
 
-    /// Writes `application/vnd.syncml.dmtnds+wbxml`.
+    /// Writes `application/vnd.syncml.dmtnds+wbxml` as short as can be: the document does not say of
+    /// which kind it is, and whoever reads it must know.
     pub fn to_wbxml(&self) -> Result<Vec<u8>, EncodeError> {
-        wbxml::write(Dialect::Tree, &self.to_element()?)
+        wbxml::write(wbxml::PublicId::Unsaid, &self.to_element()?)
+    }
+
+    /// The same for a peer: the document says of which kind it is, which makes it 28 octets longer.
+    pub fn to_named_wbxml(&self) -> Result<Vec<u8>, EncodeError> {
+        wbxml::write(wbxml::PublicId::Tree, &self.to_element()?)
     }
 
     fn from_element(root: Element) -> Read<Self> {

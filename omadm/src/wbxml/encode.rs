@@ -1,7 +1,7 @@
 //! From elements to bytes.
 
 use super::strings::Strings;
-use super::{CHARSET_UTF_8, PUBLIC_ID_SYNCML, PUBLIC_ID_UNKNOWN, VERSION, global};
+use super::{CHARSET_UTF_8, PUBLIC_ID_SYNCML, PUBLIC_ID_UNKNOWN, PUBLIC_TEXT_DDF, VERSION, global};
 use crate::message::{Command, Message};
 use crate::schema::{
     self, Dialect, Element, EncodeError, MAX_MESSAGE_LEN, Text, Vocabulary, check,
@@ -10,16 +10,52 @@ use crate::schema::{
 /// Octets of a switch to another code page.
 const SWITCH_LEN: usize = 2;
 
+/// What a document's head says of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PublicId {
+    /// By its number: a SyncML message.
+    Message,
+    /// By its text: a tree or a description.
+    Tree,
+    /// Nothing: a tree or a description, as who gets it knows.
+    Unsaid,
+}
+
+impl PublicId {
+    const fn dialect(self) -> Dialect {
+        match self {
+            Self::Message => Dialect::Message,
+            Self::Tree | Self::Unsaid => Dialect::Tree,
+        }
+    }
+
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Tree => PUBLIC_TEXT_DDF,
+            Self::Message | Self::Unsaid => &[],
+        }
+    }
+
+    /// A text stands at the beginning of the string table: 0, and its place there.
+    fn push_to(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Message => push_number(out, PUBLIC_ID_SYNCML),
+            Self::Unsaid => push_number(out, PUBLIC_ID_UNKNOWN),
+            Self::Tree => out.extend([0, 0]),
+        }
+    }
+}
+
 /// Writes one message, in the DTD's order.
 pub fn encode(message: &Message) -> Result<Vec<u8>, EncodeError> {
-    document(Dialect::Message, &schema::write(message))
+    document(PublicId::Message, &schema::write(message))
 }
 
 /// How long the message is at most, further commands aside: its length without a string table.
 pub(crate) fn bound(message: &Message) -> Result<usize, EncodeError> {
     let root = schema::write(message);
     check(Dialect::Message, &root, 0)?;
-    Ok(assemble(Dialect::Message, &root, &Strings::default()).len())
+    Ok(assemble(PublicId::Message, &root, &Strings::default()).len())
 }
 
 /// How many octets the command adds at most to what [`bound`] says, whatever stands around it.
@@ -42,12 +78,12 @@ pub(crate) fn command_len(command: &Command) -> Result<usize, EncodeError> {
 }
 
 /// Writes one document.
-pub(crate) fn document(dialect: Dialect, root: &Element) -> Result<Vec<u8>, EncodeError> {
-    check(dialect, root, 0)?;
-    let strings = Strings::of(root);
-    let mut bytes = assemble(dialect, root, &Strings::default());
-    if !strings.table.is_empty() {
-        let interned = assemble(dialect, root, &strings);
+pub(crate) fn document(public: PublicId, root: &Element) -> Result<Vec<u8>, EncodeError> {
+    check(public.dialect(), root, 0)?;
+    let strings = Strings::of(root, public.text());
+    let mut bytes = assemble(public, root, &Strings::public(public.text()));
+    if strings.is_useful() {
+        let interned = assemble(public, root, &strings);
         // The table's own length may eat up what a single reference saves.
         if interned.len() < bytes.len() {
             bytes = interned;
@@ -59,15 +95,10 @@ pub(crate) fn document(dialect: Dialect, root: &Element) -> Result<Vec<u8>, Enco
     Ok(bytes)
 }
 
-fn assemble(dialect: Dialect, root: &Element, strings: &Strings<'_>) -> Vec<u8> {
+fn assemble(public: PublicId, root: &Element, strings: &Strings<'_>) -> Vec<u8> {
     let mut out = vec![VERSION];
-    let public_id = match dialect {
-        Dialect::Message => PUBLIC_ID_SYNCML,
-        Dialect::Tree => PUBLIC_ID_UNKNOWN,
-    };
-    for number in [public_id, CHARSET_UTF_8] {
-        push_number(&mut out, usize::try_from(number).unwrap_or(usize::MAX));
-    }
+    public.push_to(&mut out);
+    push_number(&mut out, CHARSET_UTF_8);
     strings.push_to(&mut out);
     let mut writer = Writer {
         out,
@@ -112,7 +143,7 @@ impl Writer<'_> {
             Text::Chars(text) => {
                 if let Some(offset) = self.strings.offset(text) {
                     self.out.push(global::STR_T);
-                    push_number(&mut self.out, offset);
+                    push_len(&mut self.out, offset);
                 } else {
                     self.out.push(global::STR_I);
                     self.out.extend_from_slice(text.as_bytes());
@@ -121,16 +152,21 @@ impl Writer<'_> {
             }
             Text::Opaque(octets) | Text::Base64(octets) => {
                 self.out.push(global::OPAQUE);
-                push_number(&mut self.out, octets.len());
+                push_len(&mut self.out, octets.len());
                 self.out.extend_from_slice(octets);
             }
         }
     }
 }
 
-/// `mb_u_int32`: seven bits an octet, the highest first, the eighth bit says that more follow. All
-/// numbers written here are bounded by [`MAX_MESSAGE_LEN`].
-pub(super) fn push_number(out: &mut Vec<u8>, number: usize) {
+/// Lengths and offsets are those of a document that is bounded by [`MAX_MESSAGE_LEN`], or refused
+/// after it was written.
+pub(super) fn push_len(out: &mut Vec<u8>, len: usize) {
+    push_number(out, u32::try_from(len).unwrap_or(u32::MAX));
+}
+
+/// `mb_u_int32`: seven bits an octet, the highest first, the eighth bit says that more follow.
+fn push_number(out: &mut Vec<u8>, number: u32) {
     let septet = |shift: u32| u8::try_from((number >> shift) & 0x7F).unwrap_or(0);
     for shift in [28, 21, 14, 7] {
         if number >> shift != 0 {
@@ -140,10 +176,10 @@ pub(super) fn push_number(out: &mut Vec<u8>, number: usize) {
     out.push(septet(0));
 }
 
-/// How many octets [`push_number`] writes.
-pub(super) fn number_len(number: usize) -> usize {
+/// How many octets [`push_len`] writes.
+pub(super) fn len_of_len(len: usize) -> usize {
     let more = [28, 21, 14, 7].into_iter();
-    more.filter(|shift| number >> shift != 0)
+    more.filter(|shift| len >> shift != 0)
         .count()
         .saturating_add(1)
 }

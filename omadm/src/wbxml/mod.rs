@@ -7,8 +7,8 @@
 //! panics. A document within an opaque value is a value and not read.
 //!
 //! The writer writes WBXML 1.3. A text that occurs again goes to the string table when that makes
-//! the document shorter. Trees name no public identifier: theirs has no number, and its text would
-//! be longer than many a tree.
+//! the document shorter. Trees and descriptions can leave out their public identifier: it has no number,
+//! and its text is longer than many a tree.
 
 mod encode;
 mod parse;
@@ -17,7 +17,7 @@ mod strings;
 pub use encode::encode;
 pub use parse::{ParseError, Problem, parse};
 
-pub(crate) use encode::{bound, command_len, document as write};
+pub(crate) use encode::{PublicId, bound, command_len, document as write};
 pub(crate) use parse::document as read;
 
 /// Tokens that mean the same on every code page (WBXML 1.3, 7.1).

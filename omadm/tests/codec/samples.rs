@@ -5,11 +5,11 @@ use omadm::message::{Command, CommandRef, Format, Mark, Message};
 use omadm::xml::{self, Problem};
 use omadm::{DevInfo, GenericAlert, Violation};
 
-const PACKAGE_1: &str = include_str!("xml/package-1.xml");
-const CHALLENGE: &str = include_str!("xml/package-2-challenge.xml");
-const COMMANDS: &str = include_str!("xml/package-2-commands.xml");
-const RESULTS: &str = include_str!("xml/package-3-results.xml");
-const LATER: &str = include_str!("xml/package-1-operation-complete.xml");
+const PACKAGE_1: &str = include_str!("xml/tidy/package-1.xml");
+const CHALLENGE: &str = include_str!("xml/tidy/package-2-challenge.xml");
+const COMMANDS: &str = include_str!("xml/tidy/package-2-commands.xml");
+const RESULTS: &str = include_str!("xml/tidy/package-3-results.xml");
+const LATER: &str = include_str!("xml/tidy/package-1-operation-complete.xml");
 const LOOSE: &str = include_str!("xml/package-2-loose.xml");
 
 fn parse(text: &str) -> Message {
