@@ -5,6 +5,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "what goes wrong here fails the test"
 )]
 

@@ -108,7 +108,9 @@ fn a_node_that_must_be_there_is_missed() {
         refused("Camera", what)
     );
     let nothing = Node::interior("Ext", []);
-    let what = What::Missing { child: "".into() };
+    let what = What::Missing {
+        child: String::new(),
+    };
     assert_eq!(check(&camera([nothing])), refused("Camera/Ext", what));
 }
 
@@ -118,7 +120,7 @@ fn there_may_be_no_more_than_the_description_says() {
     let ext = |count| camera([Node::interior("Ext", (0..count).map(number))]);
     assert_eq!(check(&ext(300)), Ok(()));
     let what = What::TooMany {
-        child: "".into(),
+        child: String::new(),
         limit: 300,
     };
     assert_eq!(check(&ext(301)), refused("Camera/Ext", what));

@@ -217,6 +217,21 @@ fn what_no_reader_would_take_is_not_written() {
 }
 
 #[test]
+fn a_tree_that_is_too_deep_is_refused() {
+    let deep = |depth: usize| format!("{}{}", "<Node>".repeat(depth), "</Node>".repeat(depth));
+    // The root counts.
+    assert!(tree(&deep(MAX_TREE_DEPTH - 1)).is_ok());
+    assert!(matches!(
+        tree(&deep(MAX_TREE_DEPTH)),
+        Err(xml::Problem::TooDeep)
+    ));
+    let bytes = [b"\x03\x01\x6A\x00\x00\x02\x60", &b"\x64".repeat(1_000)[..]].concat();
+    let error = Document::from_wbxml(&bytes).unwrap_err();
+    assert_eq!(error.problem, wbxml::Problem::TooDeep);
+    assert_eq!(error.at, 6 + MAX_TREE_DEPTH);
+}
+
+#[test]
 fn many_siblings_are_read_and_written_in_no_time() {
     let nodes = (0..20_000).map(|number| Node::interior(number.to_string(), []));
     let document = Document::of(nodes);
