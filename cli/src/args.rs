@@ -4,8 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cardwarden_policy::Function;
+use cardwarden_policy::document::Direction;
+use cardwarden_policy::trust::Power;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use uuid::Uuid;
+
+use crate::key;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -84,9 +89,8 @@ pub(crate) enum ReleaseVerb {
 
 #[derive(Args, Debug)]
 pub(crate) struct Issue {
-    /// The company's private key, PEM.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
     /// The company's name, exactly as on its cards.
     #[arg(long, value_name = "NAME")]
     pub(crate) company: String,
@@ -110,6 +114,73 @@ pub(crate) enum PolicyVerb {
     },
     /// Makes a company's signing key.
     Keygen(Keygen),
+    /// Lets another key, such as a server's, speak for the company, within limits and until an end.
+    Delegate(Delegate),
+}
+
+/// The key that signs.
+#[derive(Args, Debug)]
+pub(crate) struct Signing {
+    /// The private key: a PEM file, or `pkcs11:token=…;object=…` (RFC 7512).
+    #[arg(long, value_name = "FILE|URI")]
+    pub(crate) key: key::Place,
+    /// What `policy delegate` wrote for this key, when it is not the company's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) delegation: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Delegate {
+    /// The company's own private key: a PEM file, or `pkcs11:token=…;object=…` (RFC 7512).
+    #[arg(long, value_name = "FILE|URI")]
+    pub(crate) key: key::Place,
+    /// The company's name, exactly as on its cards.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) company: String,
+    /// The public key of the delegate, PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: PathBuf,
+    /// What it may sign: orders, releases, manifests. The last two need all functions, and loosen.
+    #[arg(
+        long,
+        value_name = "KINDS",
+        value_delimiter = ',',
+        default_value = "orders"
+    )]
+    pub(crate) powers: Vec<Power>,
+    /// The functions that it may speak of, such as camera,usb.storage.
+    #[arg(long, value_name = "FUNCTIONS", value_delimiter = ',', required = true)]
+    pub(crate) functions: Vec<Function>,
+    /// Whether it may only disable functions, or enable them, too.
+    #[arg(long, value_enum)]
+    pub(crate) may: May,
+    /// From when on, such as 2027-01-01; from now on without it.
+    #[arg(long, value_name = "DATE", value_parser = key::instant)]
+    pub(crate) from: Option<Timestamp>,
+    /// Until when, such as 2027-03-31 (that day no more).
+    #[arg(long, value_name = "DATE", value_parser = key::instant)]
+    pub(crate) until: Timestamp,
+    /// Where to write the delegation; must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// In which direction a delegate may go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum May {
+    /// It may disable.
+    Tighten,
+    /// It may disable and enable.
+    Loosen,
+}
+
+impl From<May> for Direction {
+    fn from(may: May) -> Self {
+        match may {
+            May::Tighten => Self::Tighten,
+            May::Loosen => Self::Loosen,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -118,8 +189,11 @@ pub(crate) struct Keygen {
     #[arg(long, value_enum, default_value = "p256")]
     pub(crate) algorithm: Algorithm,
     /// Where to write the private key (PEM, mode 0600); must not exist yet.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "token")]
+    pub(crate) key: Option<PathBuf>,
+    /// Makes the key on a token instead, where it stays: `pkcs11:token=…;object=NAME` (RFC 7512).
+    #[arg(long, value_name = "URI", conflicts_with = "key")]
+    pub(crate) token: Option<key::Uri>,
     /// Where to write the public key, for /etc/cardwarden/trust.d; must not exist yet.
     #[arg(long, value_name = "FILE")]
     pub(crate) public: PathBuf,
@@ -166,9 +240,8 @@ pub(crate) struct CardWrite {
     /// The policy, TOML.
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
-    /// The company's private key, PEM.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
     /// The company's name.
     #[arg(long, value_name = "NAME")]
     pub(crate) company: String,

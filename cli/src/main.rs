@@ -11,6 +11,7 @@ mod args;
 mod card;
 mod failure;
 mod file;
+mod key;
 mod output;
 mod policy;
 mod release;
@@ -49,7 +50,8 @@ fn run(verb: Verb, paint: Paint) -> Result<Output, Failure> {
             agent::ask(async |bus| release::apply(&bus, &statement).await)
         }
         Verb::Policy(PolicyVerb::Check { file }) => policy::check(&file),
-        Verb::Policy(PolicyVerb::Keygen(keygen)) => policy::keygen(&keygen),
+        Verb::Policy(PolicyVerb::Keygen(keygen)) => key::keygen(&keygen),
+        Verb::Policy(PolicyVerb::Delegate(delegate)) => key::delegate(&delegate),
         Verb::Card(CardVerb::List { json }) => card::list(json),
         Verb::Card(CardVerb::Read(read)) => card::read(&read),
         Verb::Card(CardVerb::Write(write)) => card::write(&write),

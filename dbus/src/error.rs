@@ -58,6 +58,30 @@ pub enum Error {
     OtherCompany(String),
     /// For another device, or for an association that has ended.
     OtherDevice(String),
+    /// A key that was to sign did not.
+    SigningFailed(String),
+    /// Signed under a delegation that is not believed.
+    BadDelegation(String),
+    /// A delegation that means nothing.
+    PointlessDelegation(String),
+    /// The delegation is for another key.
+    DelegatedToOther(String),
+    /// Another company delegated.
+    DelegatedByOther(String),
+    /// The delegate may not sign this kind of statement.
+    NoPower(String),
+    /// The delegate may not speak of this function.
+    FunctionNotDelegated(String),
+    /// The delegate may only disable.
+    LooseningNotDelegated(String),
+    /// The delegation has ended.
+    DelegationEnded(String),
+    /// The delegation has not begun.
+    DelegationEarly(String),
+    /// Whether the delegation is in force cannot be told.
+    DelegationUntimed(String),
+    /// An order that means nothing.
+    PointlessOrder(String),
 }
 
 impl std::fmt::Display for Error {

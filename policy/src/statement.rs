@@ -1,10 +1,15 @@
-//! Short statements that are signed by themselves: the card's endorsement of a device's key, and
-//! the company's release of a device.
+//! Short statements that are signed by themselves: the card's endorsement of a device's key, the
+//! company's release of a device, and its orders to one.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use p256::ecdsa::signature::Verifier as _;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::document::Switch;
+use crate::function::Function;
 use crate::manifest::Manifest;
 use crate::trust::{Rejected, Verified};
 
@@ -67,4 +72,37 @@ pub struct Release {
     pub device: String,
     /// The association that ends.
     pub association: Uuid,
+}
+
+/// The company, or a server to which it delegated, switches functions of one device, by whatever
+/// way the order comes there.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Order {
+    /// The company's name.
+    pub company: String,
+    /// The device, `urn:uuid:…`.
+    pub device: String,
+    /// The association under which it is given.
+    pub association: Uuid,
+    /// When it was given. Of two orders about a function, the later counts.
+    pub issued: Timestamp,
+    /// The functions that it switches.
+    pub functions: BTreeSet<Function>,
+    /// How.
+    pub action: Switch,
+    /// When it ends; with the association, when `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Timestamp>,
+}
+
+impl Order {
+    /// Refuses what no order can mean.
+    pub(crate) fn check(&self) -> Result<(), Rejected> {
+        let in_time = self.ends.is_none_or(|end| end > self.issued);
+        if self.functions.is_empty() || !in_time {
+            return Err(Rejected::PointlessOrder);
+        }
+        Ok(())
+    }
 }

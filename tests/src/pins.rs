@@ -36,6 +36,7 @@ pub const HOST_PACKAGES: &[Wanted] = &[
     ("pcscd", "card tests on the host"),
     ("vsmartcard-vpcd", "the virtual card reader"),
     ("opensc", "an independent reader and writer of cards"),
+    ("softhsm2", "a token that holds signing keys"),
     ("libwbxml2-utils", "an independent reader and writer of WBXML"),
 ];
 

@@ -390,5 +390,17 @@ fn rejection(rejected: &Rejected, text: String) -> Error {
         Rejected::RolledBack { .. } => Error::RolledBack(text),
         Rejected::OtherCompany { .. } => Error::OtherCompany(text),
         Rejected::OtherDevice => Error::OtherDevice(text),
+        Rejected::NotSigned { .. } => Error::SigningFailed(text),
+        Rejected::Delegation(_) => Error::BadDelegation(text),
+        Rejected::Pointless(_) => Error::PointlessDelegation(text),
+        Rejected::DelegatedToOther { .. } => Error::DelegatedToOther(text),
+        Rejected::DelegatedByOther { .. } => Error::DelegatedByOther(text),
+        Rejected::NoPower { .. } => Error::NoPower(text),
+        Rejected::FunctionNotDelegated { .. } => Error::FunctionNotDelegated(text),
+        Rejected::LooseningNotDelegated => Error::LooseningNotDelegated(text),
+        Rejected::DelegationEnded { .. } => Error::DelegationEnded(text),
+        Rejected::DelegationEarly { .. } => Error::DelegationEarly(text),
+        Rejected::DelegationUntimed => Error::DelegationUntimed(text),
+        Rejected::PointlessOrder => Error::PointlessOrder(text),
     }
 }

@@ -8,13 +8,14 @@ use cardwarden_card::{
     Issue, ManagementKey, NamedGroup, Profile, Readers, WRITING_TIME, issue, open,
 };
 use cardwarden_policy::manifest::{Account, Group};
+use cardwarden_policy::trust::sign;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::CardWrite;
 use crate::failure::Failure;
 use crate::output::{Lines, Output, harmless};
-use crate::{file, policy, release};
+use crate::{file, key, policy};
 pub(crate) use read::read;
 
 /// Longest certificate or public key that is read.
@@ -64,7 +65,7 @@ pub(crate) fn list(json: bool) -> Result<Output, Failure> {
 /// Writes a policy to a card.
 pub(crate) fn write(arguments: &CardWrite) -> Result<Output, Failure> {
     let policy = policy::read(&arguments.policy)?;
-    let key = release::signing_key(&arguments.key)?;
+    let key = key::open(&arguments.signing)?;
     let management = match &arguments.management_key {
         None => ManagementKey::factory(),
         Some(hex) => ManagementKey::from_hex(hex)
@@ -89,7 +90,7 @@ pub(crate) fn write(arguments: &CardWrite) -> Result<Output, Failure> {
         WRITING_TIME,
         |reader, profile| {
             let receipt = issue(profile, &management, &content, |manifest| {
-                key.sign(manifest)
+                sign(&key, manifest)
             })
             .map_err(|error| Failure::because(format!("the card in {reader}"), &error))?;
             Ok(Output::text(format!(

@@ -1,6 +1,6 @@
 //! Keys: the public ones that a device trusts, and the private ones with which a company signs.
 
-use coset::{CborSerializable as _, CoseSign1Builder, HeaderBuilder, iana};
+use coset::iana;
 use ed25519_dalek::pkcs8::{
     DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
 };
@@ -8,12 +8,12 @@ use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::pkcs8::LineEnding;
 use sha2::{Digest as _, Sha256};
 
-use super::{Rejected, Signed, encode};
+use super::{NotSigned, Rejected, Signed, Signer};
 
 /// The first 8 bytes of the SHA-256 of a key's `SubjectPublicKeyInfo`: the COSE key id, and what
 /// people compare.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
-pub struct KeyId([u8; 8]);
+pub struct KeyId(pub(super) [u8; 8]);
 
 impl KeyId {
     /// The id as a COSE header names it; an id of another length names no key of ours.
@@ -78,6 +78,19 @@ impl Anchor {
         Self::of(PublicKey::Ed25519(Box::new(key)))
     }
 
+    /// The P-256 key of a point (SEC 1, 2.3.3).
+    pub fn from_p256_point(point: &[u8]) -> Result<Self, NoPublicKey> {
+        let key =
+            p256::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_malformed| NoPublicKey)?;
+        Self::of(PublicKey::P256(Box::new(key)))
+    }
+
+    /// The Ed25519 key of 32 bytes (RFC 8032, 5.1.5).
+    pub fn from_ed25519_bytes(bytes: &[u8]) -> Result<Self, NoPublicKey> {
+        let key = ed25519_dalek::VerifyingKey::try_from(bytes).map_err(|_malformed| NoPublicKey)?;
+        Self::of(PublicKey::Ed25519(Box::new(key)))
+    }
+
     fn of(key: PublicKey) -> Result<Self, NoPublicKey> {
         let der = match &key {
             PublicKey::P256(key) => key.to_public_key_der(),
@@ -99,6 +112,15 @@ impl Anchor {
     /// The key as `SubjectPublicKeyInfo` in DER.
     pub fn spki(&self) -> &[u8] {
         &self.spki
+    }
+
+    /// Writes `SubjectPublicKeyInfo` in PEM.
+    pub fn to_pem(&self) -> Result<String, NoPublicKey> {
+        let pem = match &self.key {
+            PublicKey::P256(key) => key.to_public_key_pem(LineEnding::LF),
+            PublicKey::Ed25519(key) => key.to_public_key_pem(LineEnding::LF),
+        };
+        pem.map_err(|_unencodable| NoPublicKey)
     }
 
     /// Whether a signature fits bytes.
@@ -178,11 +200,9 @@ impl SigningKey {
 
     /// Writes the public key as `trust.d` wants it.
     pub fn to_public_pem(&self) -> Result<String, NoSigningKey> {
-        let pem = match self {
-            Self::P256(key) => key.verifying_key().to_public_key_pem(LineEnding::LF),
-            Self::Ed25519(key) => key.verifying_key().to_public_key_pem(LineEnding::LF),
-        };
-        pem.map_err(|_unencodable| NoSigningKey::Unencodable)
+        self.anchor()
+            .and_then(|anchor| anchor.to_pem())
+            .map_err(|_unencodable| NoSigningKey::Unencodable)
     }
 
     /// The public key.
@@ -193,44 +213,24 @@ impl SigningKey {
         })
     }
 
-    /// Signs.
+    /// Signs a statement ([`super::sign`]).
     pub fn sign<T: Signed>(&self, value: &T) -> Result<Vec<u8>, Rejected> {
-        value.check()?;
-        let malformed = |problem: String| Rejected::Malformed {
-            what: T::WHAT,
-            problem,
-        };
-        let anchor = self
-            .anchor()
-            .map_err(|error| malformed(error.to_string()))?;
-        let header = HeaderBuilder::new()
-            .algorithm(anchor.algorithm())
-            .key_id(anchor.id.0.to_vec())
-            .content_type(T::CONTENT_TYPE.to_owned())
-            .build();
-        let bytes = CoseSign1Builder::new()
-            .protected(header)
-            .payload(encode(value))
-            .create_signature(&[], |bytes| self.sign_bytes(bytes))
-            .build()
-            .to_vec()
-            .map_err(|error| malformed(error.to_string()))?;
-        if bytes.len() > T::MAX {
-            return Err(Rejected::TooLong {
-                what: T::WHAT,
-                most: T::MAX,
-            });
-        }
-        Ok(bytes)
+        super::sign(self, value)
+    }
+}
+
+impl Signer for SigningKey {
+    fn anchor(&self) -> Result<Anchor, NoPublicKey> {
+        self.anchor()
     }
 
-    fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        match self {
+    fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, NotSigned> {
+        Ok(match self {
             Self::P256(key) => {
-                let signature: p256::ecdsa::Signature = key.sign(bytes);
+                let signature: p256::ecdsa::Signature = key.sign(message);
                 signature.to_bytes().to_vec()
             }
-            Self::Ed25519(key) => key.sign(bytes).to_vec(),
-        }
+            Self::Ed25519(key) => key.sign(message).to_vec(),
+        })
     }
 }

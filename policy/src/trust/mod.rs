@@ -1,25 +1,38 @@
 //! From bytes to trust. A signed thing is a `COSE_Sign1` (RFC 9052) whose payload is CBOR and whose
-//! protected content type says what it is; [`Anchors::verify`] is the only function that makes a
-//! [`Verified`] out of bytes.
+//! protected content type says what it is; [`Anchors::verify_at`] (and [`Anchors::verify`], which is
+//! stricter) is the only function that makes a [`Verified`] out of bytes.
 
+mod delegation;
 mod key;
 mod rejected;
+mod sign;
 
+use std::collections::BTreeSet;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
-use coset::{CborSerializable as _, CoseSign1};
+use coset::{CborSerializable as _, CoseSign1, Label};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::delegation::{Delegation, MAX_DELEGATION, Pointless, Power, UnknownPower};
 pub use self::key::{Anchor, KeyId, NoPublicKey, NoSigningKey, SigningKey};
 pub use self::rejected::Rejected;
+pub use self::sign::{Delegate, NotSigned, Signer, sign};
+use crate::document::Switch;
+use crate::function::Function;
 use crate::manifest::{MAX_MANIFEST, Manifest};
-use crate::statement::Release;
+use crate::statement::{Order, Release};
 
 /// Deepest nesting of CBOR that is read.
 const MAX_CBOR_DEPTH: usize = 32;
 /// Most bytes of a signed release.
 const MAX_RELEASE: usize = 2048;
+/// Most bytes of a signed order: a delegation, and room for twice as much.
+const MAX_ORDER: usize = 3072;
+/// The protected header that carries the signed [`Delegation`] under which a statement was signed.
+const DELEGATION_HEADER: &str = "delegation";
 
 /// Something that a trusted company signed. There is no other way to one than
 /// [`Anchors::verify`] and what it leads to.
@@ -27,12 +40,18 @@ const MAX_RELEASE: usize = 2048;
 pub struct Verified<T> {
     value: T,
     signer: KeyId,
+    delegate: Option<KeyId>,
 }
 
 impl<T> Verified<T> {
-    /// The key that signed.
+    /// The company's key that vouches for it: it signed, or let another key sign.
     pub const fn signer(&self) -> KeyId {
         self.signer
+    }
+
+    /// The other key, when one signed in the company's name.
+    pub const fn delegate(&self) -> Option<KeyId> {
+        self.delegate
     }
 
     /// Something that the same signature vouches for.
@@ -40,6 +59,7 @@ impl<T> Verified<T> {
         Verified {
             value,
             signer: self.signer,
+            delegate: self.delegate,
         }
     }
 }
@@ -57,6 +77,8 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Manifest {}
     impl Sealed for super::Release {}
+    impl Sealed for super::Order {}
+    impl Sealed for super::Delegation {}
 }
 
 /// What a company signs.
@@ -67,6 +89,19 @@ pub trait Signed: Serialize + DeserializeOwned + sealed::Sealed {
     const CONTENT_TYPE: &'static str;
     /// Most bytes, signature included.
     const MAX: usize;
+    /// What a delegate needs to sign it; `None` when only a company's own key can.
+    const POWER: Option<Power>;
+
+    /// The company in whose name it speaks.
+    fn company(&self) -> &str;
+
+    /// When it says that it was made.
+    fn issued(&self) -> Option<Timestamp>;
+
+    /// The functions that it names, and what it does with them; none when it is about everything.
+    fn switches(&self) -> (BTreeSet<Function>, Option<Switch>) {
+        (BTreeSet::new(), None)
+    }
 
     /// Refuses what cannot be meant.
     fn check(&self) -> Result<(), Rejected>;
@@ -76,6 +111,15 @@ impl Signed for Manifest {
     const WHAT: &'static str = "manifest";
     const CONTENT_TYPE: &'static str = "application/vnd.cardwarden.manifest+cbor";
     const MAX: usize = MAX_MANIFEST;
+    const POWER: Option<Power> = Some(Power::Manifests);
+
+    fn company(&self) -> &str {
+        &self.company
+    }
+
+    fn issued(&self) -> Option<Timestamp> {
+        Some(self.issued)
+    }
 
     fn check(&self) -> Result<(), Rejected> {
         Self::check(self)
@@ -86,9 +130,60 @@ impl Signed for Release {
     const WHAT: &'static str = "release";
     const CONTENT_TYPE: &'static str = "application/vnd.cardwarden.release+cbor";
     const MAX: usize = MAX_RELEASE;
+    const POWER: Option<Power> = Some(Power::Releases);
+
+    fn company(&self) -> &str {
+        &self.company
+    }
+
+    fn issued(&self) -> Option<Timestamp> {
+        None
+    }
 
     fn check(&self) -> Result<(), Rejected> {
         Ok(())
+    }
+}
+
+impl Signed for Order {
+    const WHAT: &'static str = "order";
+    const CONTENT_TYPE: &'static str = "application/vnd.cardwarden.order+cbor";
+    const MAX: usize = MAX_ORDER;
+    const POWER: Option<Power> = Some(Power::Orders);
+
+    fn company(&self) -> &str {
+        &self.company
+    }
+
+    fn issued(&self) -> Option<Timestamp> {
+        Some(self.issued)
+    }
+
+    fn switches(&self) -> (BTreeSet<Function>, Option<Switch>) {
+        (self.functions.clone(), Some(self.action))
+    }
+
+    fn check(&self) -> Result<(), Rejected> {
+        Self::check(self)
+    }
+}
+
+impl Signed for Delegation {
+    const WHAT: &'static str = "delegation";
+    const CONTENT_TYPE: &'static str = "application/vnd.cardwarden.delegation+cbor";
+    const MAX: usize = MAX_DELEGATION;
+    const POWER: Option<Power> = None;
+
+    fn company(&self) -> &str {
+        &self.company
+    }
+
+    fn issued(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn check(&self) -> Result<(), Rejected> {
+        Self::check(self)
     }
 }
 
@@ -115,8 +210,58 @@ impl Anchors {
         self.0.iter().find(|anchor| anchor.id() == id)
     }
 
-    /// Believes signed bytes, or says why not.
+    /// Believes what a company's own key signed, or says why not.
     pub fn verify<T: Signed>(&self, bytes: &[u8]) -> Result<Verified<T>, Rejected> {
+        self.believe(&Statement::read(bytes)?)
+    }
+
+    fn believe<T: Signed>(&self, statement: &Statement<T>) -> Result<Verified<T>, Rejected> {
+        let anchor = statement.signer(self)?;
+        Ok(Verified {
+            value: statement.believe(anchor)?,
+            signer: anchor.id(),
+            delegate: None,
+        })
+    }
+
+    /// Believes what a company's own key signed, or a key to which it delegated, or says why not.
+    ///
+    /// `now` is what the clock shows, `None` when that is known to be wrong. A delegation has to be
+    /// in force both then and when the statement says that it was made; what cannot be placed in
+    /// time at all is refused. A statement that was believed before and is only read again is read
+    /// with the time at which it was believed: the end of a delegation takes nothing back.
+    pub fn verify_at<T: Signed>(
+        &self,
+        bytes: &[u8],
+        now: Option<Timestamp>,
+    ) -> Result<Verified<T>, Rejected> {
+        let statement = Statement::<T>::read(bytes)?;
+        let Some(carried) = statement.delegation() else {
+            return self.believe(&statement);
+        };
+        let delegation = self
+            .verify::<Delegation>(carried)
+            .map_err(|why| Rejected::Delegation(Box::new(why)))?;
+        let delegate = delegation.anchor()?;
+        let named: Self = [delegate.clone()].into_iter().collect();
+        let value = statement.believe(statement.signer(&named)?)?;
+        delegation.permit(&value, now)?;
+        Ok(Verified {
+            value,
+            signer: delegation.signer(),
+            delegate: Some(delegate.id()),
+        })
+    }
+}
+
+/// Signed bytes, taken apart; nothing of them is believed yet.
+struct Statement<T> {
+    sign1: CoseSign1,
+    kind: PhantomData<T>,
+}
+
+impl<T: Signed> Statement<T> {
+    fn read(bytes: &[u8]) -> Result<Self, Rejected> {
         if bytes.len() > T::MAX {
             return Err(Rejected::TooLong {
                 what: T::WHAT,
@@ -130,32 +275,56 @@ impl Anchors {
         if sign1.signature.is_empty() {
             return Err(Rejected::Unsigned { what: T::WHAT });
         }
-        let header = &sign1.protected.header;
-        let anchor = KeyId::named(&header.key_id)
-            .and_then(|id| self.find(id))
-            .ok_or_else(|| Rejected::unknown_signer(&header.key_id))?;
-        let algorithm = coset::RegisteredLabelWithPrivate::Assigned(anchor.algorithm());
-        if header.alg.as_ref() != Some(&algorithm) {
+        Ok(Self {
+            sign1,
+            kind: PhantomData,
+        })
+    }
+
+    /// The delegation in its header.
+    fn delegation(&self) -> Option<&[u8]> {
+        let label = Label::Text(DELEGATION_HEADER.to_owned());
+        let mut rest = self.sign1.protected.header.rest.iter();
+        let (_, value) = rest.find(|(name, _)| *name == label)?;
+        // Anything but bytes is no delegation that could be believed.
+        Some(value.as_bytes().map_or(&[], Vec::as_slice))
+    }
+
+    /// The one of these keys that it names as its signer.
+    fn signer<'a>(&self, keys: &'a Anchors) -> Result<&'a Anchor, Rejected> {
+        let named = &self.sign1.protected.header.key_id;
+        KeyId::named(named)
+            .and_then(|id| keys.find(id))
+            .ok_or_else(|| Rejected::unknown_signer(named))
+    }
+
+    /// What it says, if this key signed it as what it is taken for.
+    fn believe(&self, key: &Anchor) -> Result<T, Rejected> {
+        let header = &self.sign1.protected.header;
+        let algorithm = coset::RegisteredLabelWithPrivate::Assigned(key.algorithm());
+        let fits = |signature: &[u8], signed: &[u8]| {
+            if key.fits(signature, signed) {
+                Ok(())
+            } else {
+                Err(())
+            }
+        };
+        if header.alg.as_ref() != Some(&algorithm)
+            || self.sign1.verify_signature(&[], fits).is_err()
+        {
             return Err(Rejected::Signature { what: T::WHAT });
         }
-        sign1
-            .verify_signature(&[], |signature, signed| {
-                if anchor.fits(signature, signed) {
-                    Ok(())
-                } else {
-                    Err(())
-                }
-            })
-            .map_err(|()| Rejected::Signature { what: T::WHAT })?;
         if header.content_type != Some(coset::ContentType::Text(T::CONTENT_TYPE.to_owned())) {
             return Err(Rejected::OtherKind { what: T::WHAT });
         }
-        let value: T = decode(sign1.payload.as_deref().unwrap_or_default(), T::WHAT)?;
+        self.value()
+    }
+
+    /// What it says, whoever signed it.
+    fn value(&self) -> Result<T, Rejected> {
+        let value: T = decode(self.sign1.payload.as_deref().unwrap_or_default(), T::WHAT)?;
         value.check()?;
-        Ok(Verified {
-            value,
-            signer: anchor.id(),
-        })
+        Ok(value)
     }
 }
 

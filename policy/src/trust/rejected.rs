@@ -1,6 +1,10 @@
 //! Why bytes are not believed.
 
-use crate::document::Malformed;
+use jiff::Timestamp;
+
+use super::Pointless;
+use crate::diagnosis::Malformed;
+use crate::function::Function;
 
 /// Why bytes are not believed. Each variant has a stable code ([`Rejected::code`]).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -103,6 +107,65 @@ pub enum Rejected {
     /// A release for another device or an ended association.
     #[error("the release is for another device or for an association that has ended")]
     OtherDevice,
+    /// The key that was to sign did not.
+    #[error("the key does not sign: {problem}")]
+    NotSigned {
+        /// What its holder says.
+        problem: String,
+    },
+    /// Signed by a delegate whose delegation is not believed.
+    #[error("the delegation under which it was signed is not believed")]
+    Delegation(#[source] Box<Rejected>),
+    /// A delegation that nobody can mean.
+    #[error("the delegation means nothing")]
+    Pointless(#[source] Pointless),
+    /// The delegation is for another key.
+    #[error("the delegation is for another key than {key}")]
+    DelegatedToOther {
+        /// The key that would have signed.
+        key: String,
+    },
+    /// Another company delegated.
+    #[error("{delegating} delegated, and what was signed speaks for {company}")]
+    DelegatedByOther {
+        /// Who delegated.
+        delegating: String,
+        /// In whose name the delegate spoke.
+        company: String,
+    },
+    /// The delegate may not sign this kind of statement.
+    #[error("the delegate has no power to sign a {what}")]
+    NoPower {
+        /// What it signed.
+        what: &'static str,
+    },
+    /// The delegate may not speak of this function.
+    #[error("the delegate may not speak of the function `{function}`")]
+    FunctionNotDelegated {
+        /// The function.
+        function: Function,
+    },
+    /// The delegate may only tighten.
+    #[error("the delegate may only disable functions, not enable them")]
+    LooseningNotDelegated,
+    /// Signed or used after the delegation's end.
+    #[error("the delegation ended at {end}")]
+    DelegationEnded {
+        /// Its end.
+        end: Timestamp,
+    },
+    /// Signed or used before the delegation's begin.
+    #[error("the delegation begins at {begin} only")]
+    DelegationEarly {
+        /// Its begin.
+        begin: Timestamp,
+    },
+    /// Neither the clock nor the statement tells whether the delegation is in force.
+    #[error("whether the delegation is in force cannot be told: the clock is not set")]
+    DelegationUntimed,
+    /// An order that nobody can mean.
+    #[error("the order names no function, or ends before it begins")]
+    PointlessOrder,
 }
 
 impl Rejected {
@@ -135,6 +198,18 @@ impl Rejected {
             Self::RolledBack { .. } => "rolled-back",
             Self::OtherCompany { .. } => "other-company",
             Self::OtherDevice => "other-device",
+            Self::NotSigned { .. } => "signing-failed",
+            Self::Delegation(_) => "bad-delegation",
+            Self::Pointless(_) => "pointless-delegation",
+            Self::DelegatedToOther { .. } => "delegated-to-other",
+            Self::DelegatedByOther { .. } => "delegated-by-other",
+            Self::NoPower { .. } => "no-power",
+            Self::FunctionNotDelegated { .. } => "function-not-delegated",
+            Self::LooseningNotDelegated => "loosening-not-delegated",
+            Self::DelegationEnded { .. } => "delegation-ended",
+            Self::DelegationEarly { .. } => "delegation-early",
+            Self::DelegationUntimed => "delegation-untimed",
+            Self::PointlessOrder => "pointless-order",
         }
     }
 }
