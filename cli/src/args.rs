@@ -219,7 +219,7 @@ pub(crate) enum CardVerb {
     /// Shows what a card holds, and whether this device believes it.
     Read(CardRead),
     /// Writes a company's policy to a card.
-    Write(CardWrite),
+    Write(Box<CardWrite>),
 }
 
 #[derive(Args, Debug)]

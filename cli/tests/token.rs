@@ -103,23 +103,23 @@ impl Company {
         Anchor::from_pem(&std::fs::read_to_string(self.path(&public)).unwrap()).unwrap()
     }
 
-    fn release_words<'a>(&self, key: &'a str, out: &'a str) -> Vec<&'a str> {
-        let mut words = vec!["release", "issue", "--key", key, "--company", "B"];
-        let association = DEVICE.strip_prefix("urn:uuid:").unwrap();
-        words.extend([
-            "--device",
-            DEVICE,
-            "--association",
-            association,
-            "--out",
-            out,
-        ]);
-        words
-    }
-
     fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
     }
+}
+
+fn release_words<'a>(key: &'a str, out: &'a str) -> Vec<&'a str> {
+    let mut words = vec!["release", "issue", "--key", key, "--company", "B"];
+    let association = DEVICE.strip_prefix("urn:uuid:").unwrap();
+    words.extend([
+        "--device",
+        DEVICE,
+        "--association",
+        association,
+        "--out",
+        out,
+    ]);
+    words
 }
 
 fn key(name: &str) -> String {
@@ -134,7 +134,7 @@ fn a_key_that_was_made_on_a_token_signs_what_devices_believe() {
         let anchors: Anchors = [anchor].into_iter().collect();
         let key = key(algorithm);
         let out = format!("{algorithm}.release");
-        company.succeed(&company.release_words(&key, &out));
+        company.succeed(&release_words(&key, &out));
         let release: Verified<Release> = anchors.verify(&company.read(&out)).unwrap();
         assert_eq!(release.device, DEVICE);
     }
@@ -178,7 +178,7 @@ fn a_root_on_a_token_delegates_to_a_key_in_a_file_until_an_end() {
         ])
     };
     let all = cardwarden_policy::Function::ALL
-        .map(|function| function.name())
+        .map(cardwarden_policy::Function::name)
         .join(",");
     let made = delegate("releases,orders", &all, "loosen", "wide");
     assert!(made.status.success(), "{}", text(&made));
@@ -189,7 +189,7 @@ fn a_root_on_a_token_delegates_to_a_key_in_a_file_until_an_end() {
         text(&narrow)
     );
 
-    let mut words = company.release_words("server.key", "release");
+    let mut words = release_words("server.key", "release");
     words.extend(["--delegation", "wide"]);
     company.succeed(&words);
     let release = company.read("release");
@@ -219,7 +219,7 @@ fn a_key_is_made_once_and_named_exactly() {
     );
     assert!(!company.path("new.pem").exists());
 
-    let missing = text(&company.cardwarden(&company.release_words(&other, "out")));
+    let missing = text(&company.cardwarden(&release_words(&other, "out")));
     assert!(
         missing
             .contains("0 private keys on the token `company` fit token `company`, object `other`"),
@@ -227,7 +227,7 @@ fn a_key_is_made_once_and_named_exactly() {
     );
     company.keygen("ed25519", "second");
     let any = format!("pkcs11:token=company?module-path={MODULE}");
-    let ambiguous = text(&company.cardwarden(&company.release_words(&any, "out")));
+    let ambiguous = text(&company.cardwarden(&release_words(&any, "out")));
     assert!(ambiguous.contains("2 private keys"), "{ambiguous}");
     assert!(!company.path("out").exists());
 }
@@ -236,7 +236,7 @@ fn a_key_is_made_once_and_named_exactly() {
 fn a_missing_module_token_or_pin_is_told_with_what_to_do() {
     let company = Company::new();
     company.keygen("p256", "root");
-    let fails = |key: &str| text(&company.cardwarden(&company.release_words(key, "out")));
+    let fails = |key: &str| text(&company.cardwarden(&release_words(key, "out")));
     let module = fails("pkcs11:token=company;object=root?module-path=/nonexistent.so");
     assert!(
         module.contains("/nonexistent.so") && module.contains("add ?module-path=FILE"),
@@ -256,7 +256,7 @@ fn a_missing_module_token_or_pin_is_told_with_what_to_do() {
     let key = key("root");
     let silent = company
         .command(env!("CARGO_BIN_EXE_cardwarden"))
-        .args(company.release_words(&key, "out"))
+        .args(release_words(&key, "out"))
         .output()
         .unwrap();
     assert!(

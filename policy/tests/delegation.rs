@@ -1,9 +1,5 @@
 //! Laws of delegation: a delegate's word counts as far as a company lent it, and no further.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "in a test, a panic is the failure"
-)]
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the failure")]
 
 use std::collections::BTreeSet;
 
@@ -105,6 +101,20 @@ fn delegated<T: Signed>(delegation: &Delegation, value: &T) -> Vec<u8> {
 
 fn refusal<T: Signed + std::fmt::Debug>(bytes: &[u8], now: Option<Timestamp>) -> &'static str {
     anchors().verify_at::<T>(bytes, now).unwrap_err().code()
+}
+
+/// A key that brings a delegation of another key.
+struct Thief(SigningKey, Vec<u8>);
+impl trust::Signer for Thief {
+    fn anchor(&self) -> Result<trust::Anchor, trust::NoPublicKey> {
+        self.0.anchor()
+    }
+    fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, trust::NotSigned> {
+        self.0.sign_bytes(message)
+    }
+    fn delegation(&self) -> Option<&[u8]> {
+        Some(&self.1)
+    }
 }
 
 proptest! {
@@ -294,18 +304,6 @@ fn a_delegation_serves_no_other_key() {
     let refused = Delegate::new(thief, lent.clone()).err().unwrap();
     assert_eq!(refused.code(), "delegated-to-other");
 
-    struct Thief(SigningKey, Vec<u8>);
-    impl trust::Signer for Thief {
-        fn anchor(&self) -> Result<trust::Anchor, trust::NoPublicKey> {
-            self.0.anchor()
-        }
-        fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, trust::NotSigned> {
-            self.0.sign_bytes(message)
-        }
-        fn delegation(&self) -> Option<&[u8]> {
-            Some(&self.1)
-        }
-    }
     let thief = Thief(SigningKey::ed25519_from_seed(&[5; 32]), lent);
     let signed = sign(&thief, &release()).unwrap();
     assert_eq!(

@@ -107,7 +107,7 @@ pub(super) fn generate(uri: &Uri, algorithm: Algorithm) -> Result<TokenKey, Fail
         Attribute::Extractable(false),
         Attribute::Sign(true),
     ]);
-    let make = |curve: &[u8]| {
+    let attempt = |curve: &[u8]| {
         let mut public = public.clone();
         public.push(Attribute::EcParams(curve.to_vec()));
         token
@@ -115,8 +115,8 @@ pub(super) fn generate(uri: &Uri, algorithm: Algorithm) -> Result<TokenKey, Fail
             .generate_key_pair(&mechanism, &public, &private)
     };
     // Tokens differ in how they want the curve of Ed25519 to be called.
-    let made = match (make(curve), algorithm) {
-        (Err(Error::Pkcs11(..)), Algorithm::Ed25519) => make(ED25519_NAME),
+    let made = match (attempt(curve), algorithm) {
+        (Err(Error::Pkcs11(..)), Algorithm::Ed25519) => attempt(ED25519_NAME),
         (made, Algorithm::P256 | Algorithm::Ed25519) => made,
     };
     made.map_err(|error| {
