@@ -34,7 +34,7 @@ fn root() -> SigningKey {
 }
 
 fn server() -> SigningKey {
-    SigningKey::p256_from_seed(&[2; 32]).unwrap()
+    SigningKey::ed25519_from_seed(&[2; 32])
 }
 
 fn anchors() -> Anchors {
@@ -193,6 +193,19 @@ fn who_trusts_roots_only_believes_no_delegate() {
     let signed = delegated(&everything(&server()), &manifest(middle()));
     let refused = anchors().verify::<Manifest>(&signed).unwrap_err();
     assert_eq!(refused.code(), "unknown-signer");
+}
+
+#[test]
+fn root_and_delegate_may_have_keys_of_either_kind() {
+    let p256 = |seed| SigningKey::p256_from_seed(&[seed; 32]).unwrap();
+    for (root, server) in [(p256(6), server()), (root(), p256(7)), (p256(6), p256(7))] {
+        let anchors: Anchors = [root.anchor().unwrap()].into_iter().collect();
+        let lent = root.sign(&everything(&server)).unwrap();
+        let id = server.anchor().unwrap().id();
+        let signed = sign(&Delegate::new(server, lent).unwrap(), &release()).unwrap();
+        let believed = anchors.verify_at::<Release>(&signed, Some(middle()));
+        assert_eq!(believed.unwrap().delegate(), Some(id));
+    }
 }
 
 #[test]
