@@ -29,6 +29,7 @@ pub mod outcome;
 pub mod plan;
 pub mod statement;
 pub mod trust;
+pub mod usb;
 
 pub use decide::{Context, Decision, Ruling, Source, Standing, decide};
 pub use document::Policy;
