@@ -25,6 +25,7 @@ pub fn explain(
 ) -> String {
     let state = match ruling.verdict {
         Verdict::Disabled => "off",
+        Verdict::Enabled if ruling.read_only => "on for reading",
         Verdict::Enabled => "on",
     };
     let reason = reason(&ruling.source, authority);
@@ -34,16 +35,10 @@ pub fn explain(
             .strftime(", until %a %Y-%m-%d %H:%M %Z")
             .to_string()
     });
-    let notice = match &ruling.source {
-        Source::Rule {
-            notify: Some(notify),
-            ..
-        } => format!(" {notify}"),
-        Source::Rule { notify: None, .. }
-        | Source::Unmanaged
-        | Source::Unproven { .. }
-        | Source::Baseline => String::new(),
-    };
+    let notice = ruling
+        .source
+        .notice()
+        .map_or_else(String::new, |notice| format!(" {notice}"));
     let contact = authority
         .and_then(|authority| authority.contact)
         .filter(|_| ruling.verdict == Verdict::Disabled)
@@ -69,9 +64,14 @@ fn reason(source: &Source, authority: Option<Authority<'_>>) -> String {
         } => format!("rule “{id}”{whose}"),
         Source::Rule {
             id, unknown: true, ..
-        } => {
-            format!("rule “{id}”{whose}, which restricts while the time is not known")
+        } => format!(
+            "rule “{id}”{whose}, which restricts while it is not known whether its condition holds"
+        ),
+        Source::Server { .. } => {
+            let company = authority.map_or("the company", |authority| authority.company);
+            format!("the server of {company} asked for it")
         }
+        Source::Task { id, .. } => format!("task “{id}”{whose}"),
     }
 }
 

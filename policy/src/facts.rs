@@ -191,7 +191,7 @@ pub struct Power {
 }
 
 /// What feeds a device.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PowerSource {
     /// The mains, or another supply from outside.

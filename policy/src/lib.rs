@@ -18,20 +18,29 @@
 //!
 //! Reading order: [`document`], [`trust`], [`decide`](mod@decide), [`plan`](mod@plan).
 
+pub mod compiled;
 pub mod condition;
 pub mod decide;
+pub mod diagnosis;
 pub mod document;
 pub mod explain;
 pub mod facts;
 pub mod function;
 pub mod manifest;
+pub mod many;
+pub mod mo;
+mod nearest;
+pub mod operation;
 pub mod outcome;
 pub mod plan;
+pub mod schedule;
+pub mod span;
 pub mod statement;
 pub mod trust;
 pub mod usb;
 
-pub use decide::{Context, Decision, Ruling, Source, Standing, decide};
+pub use compiled::Compiled;
+pub use decide::{Access, Context, Decision, DeviceRuling, Ruling, Source, Standing, decide};
 pub use document::Policy;
 pub use function::{Function, Verdict};
 pub use manifest::{Account, Group, GroupEntry, Manifest};

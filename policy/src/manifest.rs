@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::compiled::Compiled;
 use crate::document::Policy;
 use crate::trust::{Rejected, Verified};
 
@@ -62,14 +63,12 @@ pub struct GroupEntry {
     pub sha256: Vec<u8>,
 }
 
-/// Related Management Objects that a device takes together.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Related Management Objects that a device takes together. [`crate::mo`] spells them.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Group {
     /// What the device may do.
     pub policy: Policy,
     /// The company's server, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Account>,
 }
 
@@ -97,8 +96,10 @@ pub struct Mandate {
     pub issued: Timestamp,
     /// The group's name.
     pub group_name: String,
-    /// What the group holds.
-    pub group: Group,
+    /// What the device may do.
+    pub policy: Compiled,
+    /// The company's server, where there is one.
+    pub account: Option<Account>,
 }
 
 impl GroupEntry {
@@ -153,13 +154,6 @@ impl Manifest {
     }
 }
 
-impl Group {
-    /// The bytes that lie on the card.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        crate::trust::encode(self)
-    }
-}
-
 impl Verified<Manifest> {
     /// Believes the bytes of a group of this manifest, or says why not. The only way to a
     /// [`Verified<Mandate>`].
@@ -174,14 +168,14 @@ impl Verified<Manifest> {
                 group: entry.name.clone(),
             });
         }
-        let group: Group = crate::trust::decode(bytes, "group")?;
-        group.policy.check().map_err(Rejected::Policy)?;
+        let group = Group::from_bytes(bytes).map_err(Rejected::Group)?;
         Ok(self.derive(Mandate {
             company: self.company.clone(),
             version: self.version,
             issued: self.issued,
             group_name: entry.name.clone(),
-            group,
+            policy: group.policy.into(),
+            account: group.account,
         }))
     }
 }

@@ -13,11 +13,16 @@ pub const AF_BLUETOOTH: u8 = 31;
 pub const AF_IRDA: u8 = 23;
 /// `AF_NFC`.
 pub const AF_NFC: u8 = 39;
-/// Counters before those of the rules: one for each function's baseline, and one for a policy
-/// that cannot be read.
+/// Counters before those of the rules: one for each function's baseline, and those of a policy that
+/// cannot be read, of the server and of tasks.
 pub const FIRST_RULE_COUNTER: u16 = 32;
 /// The counter of refusals because the policy cannot be read.
 pub const UNPROVEN_COUNTER: u16 = 31;
+
+/// The counter of refusals because the company's server asked.
+pub const SERVER_COUNTER: u16 = 30;
+/// The counter of refusals by a task of the policy.
+pub const TASK_COUNTER: u16 = 29;
 
 /// The place in the kernel's program that an enforcer attaches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -134,6 +139,8 @@ pub fn counter(function: Function, source: &Source) -> u16 {
         Source::Rule { index, .. } => FIRST_RULE_COUNTER.saturating_add((*index).min(last)),
         Source::Unproven { .. } => UNPROVEN_COUNTER,
         Source::Unmanaged | Source::Baseline => function.index(),
+        Source::Server { .. } => SERVER_COUNTER,
+        Source::Task { .. } => TASK_COUNTER,
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// The whole drawing: who may use whom, at run time and in build scripts.
 const DRAWING: &[(&str, &[&str])] = &[
-    ("cardwarden-policy", &[]),
+    ("cardwarden-policy", &["omadm"]),
     ("cardwarden-dbus", &[]),
     ("cardwarden-ebpf-abi", &[]),
     ("omadm", &[]),

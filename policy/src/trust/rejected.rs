@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::Pointless;
-use crate::diagnosis::Malformed;
 use crate::function::Function;
+use crate::mo::Unreadable;
 
 /// Why bytes are not believed. Each variant has a stable code ([`Rejected::code`]).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -81,7 +81,7 @@ pub enum Rejected {
     },
     /// Signed, but no policy.
     #[error("the signed policy makes no sense")]
-    Policy(#[source] Malformed),
+    Group(#[source] Unreadable),
     /// The manifest's key of the card is no P-256 point.
     #[error("the manifest's key of the card is no P-256 key")]
     CardKey,
@@ -192,7 +192,7 @@ impl Rejected {
             Self::NoGroup { .. } => "no-group",
             Self::ForeignGroup => "foreign-group",
             Self::GroupMismatch { .. } => "group-mismatch",
-            Self::Policy(_) => "bad-policy",
+            Self::Group(_) => "bad-policy",
             Self::CardKey => "bad-card-key",
             Self::Copy => "copied-card",
             Self::RolledBack { .. } => "rolled-back",

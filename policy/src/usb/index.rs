@@ -170,9 +170,7 @@ fn wanted(entry: &Match) -> BTreeSet<ClassPattern> {
         .filter(|pattern| *pattern != ClassPattern::ANY);
     match narrowest {
         Some(pattern) => BTreeSet::from([pattern]),
-        None if one.is_empty() || one.contains(&ClassPattern::ANY) => {
-            BTreeSet::from([ClassPattern::ANY])
-        }
+        None if one.is_empty() => BTreeSet::from([ClassPattern::ANY]),
         None => one.iter().copied().collect(),
     }
 }

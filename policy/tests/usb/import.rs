@@ -30,7 +30,7 @@ proptest! {
 
     #[test]
     fn what_the_import_allows_usbguard_allows(
-        rules in rules(), devices in prop::collection::vec(known(), 8),
+        rules in rules(), devices in prop::collection::vec(known(), 24),
     ) {
         let import = import(&file(&rules)).unwrap();
         for (device, beyond) in devices {
@@ -43,7 +43,7 @@ proptest! {
 
     #[test]
     fn without_a_note_of_a_loss_every_verdict_is_the_same(
-        rules in rules(), devices in prop::collection::vec(known(), 8),
+        rules in rules(), devices in prop::collection::vec(known(), 24),
     ) {
         let import = import(&file(&rules)).unwrap();
         let whole = import.report.iter().all(|note| note.why.outcome() == Outcome::Same);

@@ -198,8 +198,8 @@ fn attribute() -> impl Strategy<Value = Attribute> {
         1 => values(text()).prop_map(|values| ("label", values)),
     ];
     let operators = prop_oneof![
-        3 => Just(Operator::Equals),
-        2 => Just(Operator::OneOf),
+        4 => Just(Operator::Equals),
+        4 => Just(Operator::OneOf),
         1 => prop::sample::select(OPERATORS.map(|(operator, _)| operator).to_vec()),
     ];
     (key_and_values, operators).prop_map(|((key, values), operator)| Attribute {
@@ -212,8 +212,11 @@ fn attribute() -> impl Strategy<Value = Attribute> {
 prop_compose! {
     fn rule()(
         target in prop::sample::select(vec!["allow", "allow", "block", "reject"]),
-        attributes in prop::collection::vec(attribute(), 0..3),
-        met in prop_oneof![7 => Just(None), 1 => any::<bool>().prop_map(Some)],
+        attributes in prop_oneof![
+            1 => Just(Vec::new()),
+            9 => prop::collection::vec(attribute(), 1..3),
+        ],
+        met in prop_oneof![19 => Just(None), 1 => any::<bool>().prop_map(Some)],
     ) -> Rule {
         let mut kept: Vec<Attribute> = Vec::new();
         for attribute in attributes {
@@ -226,7 +229,7 @@ prop_compose! {
 }
 
 pub(crate) fn rules() -> impl Strategy<Value = Vec<Rule>> {
-    prop::collection::vec(rule(), 0..6)
+    prop::collection::vec(rule(), 0..8)
 }
 
 prop_compose! {

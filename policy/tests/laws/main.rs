@@ -1,0 +1,13 @@
+//! Laws that every policy, decision, plan and signature obeys.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in a test, a panic is the failure"
+)]
+
+mod arbitrary;
+mod deciding;
+mod planning;
+mod signed;
+mod spelling;
+mod trusting;
