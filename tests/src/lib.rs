@@ -14,7 +14,7 @@
 //! | [`lab`] | the whole: a ready machine for a kernel |
 //! | [`session`] | `cargo xtask lab` |
 //! | [`scenario`] | what scenario tests, demonstration and benchmarks share |
-//! | [`suite`], [`demo`], [`bench`] | `cargo xtask test`, `demo` and `bench` |
+//! | [`suite`], [`fuzz`], [`demo`], [`bench`] | `cargo xtask test`, `fuzz`, `demo` and `bench` |
 //!
 //! Nothing here is part of the product, and no product crate is used at build time: the lab sees only what a
 //! user would see, namely installed files.
@@ -23,6 +23,7 @@ pub mod apt;
 pub mod bench;
 pub mod channel;
 pub mod demo;
+pub mod fuzz;
 pub mod image;
 pub mod install;
 pub mod lab;

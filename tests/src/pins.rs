@@ -15,7 +15,7 @@ pub type Wanted = (&'static str, &'static str);
 
 /// What building and the lab need on the host, by Debian's package names.
 pub const HOST_PACKAGES: &[Wanted] = &[
-    ("build-essential", "the linker, and C parts of crates"),
+    ("build-essential", "the linker; C and C++ parts of crates"),
     ("pkg-config", "finds libraries for crates"),
     ("libpcsclite-dev", "the agent talks to card readers"),
     ("libudev-dev", "the agent sees devices"),
@@ -37,7 +37,10 @@ pub const HOST_PACKAGES: &[Wanted] = &[
     ("vsmartcard-vpcd", "the virtual card reader"),
     ("opensc", "an independent reader and writer of cards"),
     ("softhsm2", "a token that holds signing keys"),
-    ("libwbxml2-utils", "an independent reader and writer of WBXML"),
+    (
+        "libwbxml2-utils",
+        "an independent reader and writer of WBXML",
+    ),
 ];
 
 /// The guest's packages; it is of the host's own suite, since the product is linked with the host's C library.

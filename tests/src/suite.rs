@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 
+use crate::fuzz;
 use crate::image::product;
 use crate::lab;
 use crate::place;
@@ -12,15 +13,15 @@ use crate::setup;
 /// The scenario tests: each file of `tests/tests` that runs machines.
 pub const SCENARIOS: &[&str] = &["refusal", "standing", "cards", "server"];
 
-/// Runs the tests. Without a suite: those of every crate, then the scenarios; the first failure does not keep the
-/// others from running.
+/// Runs the tests. Without a suite: those of every crate, a bounded run of the fuzz targets, then the scenarios; the
+/// first failure does not keep the others from running.
 pub fn run(suite: Option<&str>) -> Result<()> {
     setup::setup()?;
     if let Some(suite) = suite {
         let known = SCENARIOS.join(", ");
         ensure!(
-            suite == "unit" || SCENARIOS.contains(&suite),
-            "there is no suite '{suite}'; there are unit, {known}"
+            ["unit", "fuzz"].contains(&suite) || SCENARIOS.contains(&suite),
+            "there is no suite '{suite}'; there are unit, fuzz, {known}"
         );
     }
     let is_wanted = |name: &str| suite.is_none_or(|suite| suite == name);
@@ -28,6 +29,9 @@ pub fn run(suite: Option<&str>) -> Result<()> {
     if is_wanted("unit") {
         progress("test: unit, property and contract tests of every crate");
         results.extend(unit().map(Run::visibly));
+    }
+    if is_wanted("fuzz") {
+        results.push(fuzz::bounded());
     }
     let scenarios: Vec<&str> = SCENARIOS
         .iter()
@@ -55,7 +59,7 @@ fn in_machines(scenarios: &[&str]) -> Result<()> {
 /// Every test but the scenarios.
 fn unit() -> [Run; 2] {
     [
-        cargo_test().args(["--workspace", "--exclude", "cardwarden-tests"]),
+        fuzz::with_same_seed(crates()),
         cargo_test().args([
             "--package",
             "cardwarden-tests",
@@ -64,6 +68,11 @@ fn unit() -> [Run; 2] {
             "workspace",
         ]),
     ]
+}
+
+/// The tests of every crate but this one.
+pub fn crates() -> Run {
+    cargo_test().args(["--workspace", "--exclude", "cardwarden-tests"])
 }
 
 fn cargo_test() -> Run {

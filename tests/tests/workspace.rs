@@ -29,6 +29,10 @@ const DRAWING: &[(&str, &[&str])] = &[
         "cardwarden-lab-card",
         &["cardwarden-card", "cardwarden-policy"],
     ),
+    (
+        "cardwarden-fuzz",
+        &["cardwarden-card", "cardwarden-policy", "omadm"],
+    ),
     ("cardwarden-tests", &[]),
 ];
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cardwarden_tests::pins::Kernel;
-use cardwarden_tests::{bench, demo, lab, say, session, setup, suite};
+use cardwarden_tests::{bench, demo, fuzz, lab, say, session, setup, suite};
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and shows Cardwarden in virtual machines.
@@ -28,9 +28,23 @@ enum Task {
     },
     /// Run every test
     Test {
-        /// Only these: unit, or the name of a file of scenarios
+        /// Only these: unit, fuzz, or the name of a file of scenarios
         #[arg(long)]
         suite: Option<String>,
+    },
+    /// Look for bytes that break a law, longer than the tests do
+    Fuzz {
+        /// Only this target, or "properties"
+        target: Option<String>,
+        /// How long each target is run
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// How many cases each property test tries
+        #[arg(long, default_value_t = 20_000)]
+        cases: u32,
+        /// Try the bytes of this file, once
+        #[arg(long, requires = "target", value_name = "FILE")]
+        input: Option<PathBuf>,
     },
     /// Measure, and compare with the bounds
     Bench {
@@ -92,6 +106,23 @@ fn perform(task: Task) -> Result<ExitCode> {
             demo::run(kernel)?;
         }
         Task::Test { suite } => suite::run(suite.as_deref())?,
+        Task::Fuzz {
+            target,
+            seconds,
+            cases,
+            input,
+        } => {
+            setup::setup()?;
+            let wish = fuzz::Wish {
+                target,
+                seconds,
+                cases,
+                input,
+            };
+            if !fuzz::run(&wish)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Task::Bench { group, json } => {
             setup::setup()?;
             if !bench::run(group.as_deref(), json.as_deref())? {
