@@ -136,7 +136,7 @@ impl Attribute {
                 "with-interface" => has
                     .iter()
                     .all(|one| values.iter().any(|value| fits(value, one))),
-                "id" => values.contains(&has[0]),
+                "id" => has.iter().all(|one| values.contains(one)),
                 _ => true,
             },
         }
@@ -247,5 +247,9 @@ prop_compose! {
 
 /// The file of the rules.
 pub(crate) fn file(rules: &[Rule]) -> String {
-    rules.iter().map(|rule| format!("{rule}\n")).collect()
+    rules.iter().fold(String::new(), |mut text, rule| {
+        text.push_str(&rule.to_string());
+        text.push('\n');
+        text
+    })
 }
