@@ -22,6 +22,11 @@ mod devices;
 mod dm;
 mod durable;
 mod enforce;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the reconciler does not ask for them yet")
+)]
+mod facts;
 mod heap;
 mod identity;
 mod ready;
