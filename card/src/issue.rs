@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use cardwarden_policy::manifest::{Group, GroupEntry, LAYOUT, Manifest};
+use cardwarden_policy::mo::Unwritable;
 use cardwarden_policy::trust::Rejected;
 use jiff::Timestamp;
 
@@ -54,6 +55,9 @@ pub enum NotIssued {
     /// The directory cannot be signed as it is.
     #[error("the card's content cannot be signed")]
     Unsignable(#[source] Rejected),
+    /// A group cannot be written as Management Objects.
+    #[error("a group cannot be written")]
+    Unwritable(#[source] Unwritable),
 }
 
 impl NotIssued {
@@ -62,6 +66,7 @@ impl NotIssued {
         match self {
             Self::Card(error) => error.code(),
             Self::Unsignable(rejected) => rejected.code(),
+            Self::Unwritable(_) => "unwritable",
         }
     }
 }
@@ -74,11 +79,11 @@ pub fn issue(
     issue: &Issue,
     sign: impl FnOnce(&Manifest) -> Result<Vec<u8>, Rejected>,
 ) -> Result<Receipt, NotIssued> {
-    let groups: Vec<Vec<u8>> = issue
+    let groups = issue
         .groups
         .iter()
-        .map(|named| named.group.to_bytes())
-        .collect();
+        .map(|named| named.group.to_bytes().map_err(NotIssued::Unwritable))
+        .collect::<Result<Vec<Vec<u8>>, _>>()?;
     let lengths: Vec<usize> = groups.iter().map(Vec::len).collect();
     profile.authenticate(management).map_err(NotIssued::Card)?;
     let card = profile.ensure_card_key().map_err(NotIssued::Card)?;

@@ -25,6 +25,7 @@ pub(crate) fn check(path: &Path) -> Result<Output, Failure> {
         account: None,
     }
     .to_bytes()
+    .map_err(|error| Failure::because(format!("{} cannot be signed", path.display()), &error))?
     .len();
     if length > MAX_GROUP {
         return Err(Failure::new(format!(

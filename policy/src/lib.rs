@@ -18,6 +18,7 @@
 //!
 //! Reading order: [`document`], [`trust`], [`decide`](mod@decide), [`plan`](mod@plan).
 
+pub mod clock;
 pub mod compiled;
 pub mod condition;
 pub mod decide;

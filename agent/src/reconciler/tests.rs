@@ -171,7 +171,8 @@ fn reading(key: &SigningKey, policy: &str, version: u64, expected: &Expectation)
         policy,
         account: None,
     }
-    .to_bytes();
+    .to_bytes()
+    .unwrap();
     let manifest = Manifest {
         layout: 1,
         company: "B Company".to_owned(),

@@ -129,9 +129,9 @@ fn groups(profile: &mut dyn Profile, manifest: &Verified<Manifest>) -> Vec<Group
             kinds: entry.kinds.clone(),
             length: entry.length,
             verified: mandate.is_some(),
-            rules: mandate.map(|mandate| mandate.group.policy.rules.len()),
+            rules: mandate.map(|mandate| mandate.policy.rules.len()),
             server: mandate
-                .and_then(|mandate| mandate.group.account.as_ref())
+                .and_then(|mandate| mandate.account.as_ref())
                 .map(|account| account.server_url.clone()),
             problem: read.err(),
         }
