@@ -4,6 +4,7 @@
 
 mod delegation;
 mod key;
+mod policy;
 mod rejected;
 mod sign;
 
@@ -18,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::delegation::{Delegation, MAX_DELEGATION, Pointless, Power, UnknownPower};
 pub use self::key::{Anchor, KeyId, NoPublicKey, NoSigningKey, SigningKey};
+pub use self::policy::{MAX_POLICY, SignedPolicy};
 pub use self::rejected::Rejected;
 pub use self::sign::{Delegate, NotSigned, Signer, sign};
 use crate::document::Switch;
