@@ -1,39 +1,22 @@
 //! The company that the device trusts, and what it signed.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use cardwarden_policy::document::{Direction, Switch};
+use cardwarden_policy::statement::Order;
+use cardwarden_policy::trust::{Delegate, Delegation, Power, sign};
 use cardwarden_policy::{
-    Account, Anchors, Group, GroupEntry, Manifest, Policy, Release, SigningKey,
+    Account, Anchors, Function, Group, GroupEntry, Manifest, Policy, Release, SigningKey,
 };
+use jiff::{Timestamp, ToSpan as _};
 use uuid::Uuid;
 
-/// A policy with every construct.
-pub(crate) const POLICY: &str = r#"
-contact = "security@b-company.example"
+/// A policy with every construct of the language.
+pub(crate) const POLICY: &str = include_str!("../../../policy/tests/documents/everything.toml");
 
-[baseline]
-nfc = "disable"
-camera = "enable"
-
-[[rules]]
-id = "work-hours"
-functions = ["camera", "bluetooth"]
-action = "disable"
-when.weekly = { days = ["mon", "fri"], from = "22:00", to = "06:00", zone = "Europe/Berlin" }
-notify = "No pictures in the office."
-
-[[rules]]
-id = "either"
-functions = ["microphone"]
-action = "audit"
-on-unknown = "ignore"
-
-[[rules.when.any]]
-not.weekly = { days = ["sat"], from = "08:00", to = "18:00", zone = "UTC" }
-
-[[rules.when.any]]
-all = [{ weekly = { days = ["sun"], from = "08:00", to = "18:00", zone = "Asia/Kathmandu" } }]
-"#;
+/// When the company signed.
+pub(crate) const ISSUED: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// The company's two keys, and what it signed.
 pub(crate) struct Company {
@@ -42,6 +25,9 @@ pub(crate) struct Company {
     pub(crate) anchors: Anchors,
     pub(crate) manifest: Manifest,
     pub(crate) release: Release,
+    pub(crate) order: Order,
+    /// The order, signed by a server to which the company delegated.
+    pub(crate) delegated: Vec<u8>,
     /// The group that the manifest names.
     pub(crate) group: Vec<u8>,
 }
@@ -65,8 +51,14 @@ impl Company {
                 ca: vec![0x30, 0x03, 0x02, 0x01, 0x05],
             }),
         }
-        .to_bytes();
+        .to_bytes()
+        .unwrap();
+        let order = order();
+        let delegation = ed25519.sign(&delegation()).unwrap();
+        let server = Delegate::new(server(), delegation).unwrap();
         Self {
+            delegated: sign(&server, &order).unwrap(),
+            order,
             p256,
             ed25519,
             anchors,
@@ -92,8 +84,37 @@ pub(crate) fn manifest(groups: Vec<GroupEntry>) -> Manifest {
         layout: cardwarden_policy::manifest::LAYOUT,
         company: "B Company".to_owned(),
         version: 7,
-        issued: jiff::Timestamp::UNIX_EPOCH,
+        issued: ISSUED,
         card: vec![4; 65],
         groups,
+    }
+}
+
+fn server() -> SigningKey {
+    SigningKey::p256_from_seed(&[3; 32]).unwrap()
+}
+
+/// What the company lets its server sign.
+pub(crate) fn delegation() -> Delegation {
+    Delegation {
+        company: "B Company".to_owned(),
+        key: server().anchor().unwrap().spki().to_vec(),
+        powers: BTreeSet::from([Power::Orders]),
+        functions: BTreeSet::from([Function::Camera]),
+        may: Direction::Loosen,
+        not_before: ISSUED,
+        not_after: ISSUED.checked_add(8760.hours()).unwrap(),
+    }
+}
+
+fn order() -> Order {
+    Order {
+        company: "B Company".to_owned(),
+        device: "urn:uuid:5e9f0001-0000-4000-8000-000000000000".to_owned(),
+        association: Uuid::from_u128(7),
+        issued: ISSUED,
+        functions: BTreeSet::from([Function::Camera]),
+        action: Switch::Disable,
+        ends: None,
     }
 }

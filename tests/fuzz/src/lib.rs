@@ -38,10 +38,12 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     policy::TOML,
+    policy::USBGUARD,
     signed::SIGNED,
     signed::PART,
     signed::PAYLOAD,
     signed::GROUP,
+    signed::DELEGATED,
     card::TLV,
     card::ANSWERS,
     management::XML,

@@ -1,52 +1,56 @@
 //! What a company signs, and what lies behind its signature.
 
-use cardwarden_policy::trust::{Rejected, Signed, Verified};
-use cardwarden_policy::{GroupEntry, Manifest, Release};
-use coset::{
-    CborSerializable as _, ContentType, CoseSign1, CoseSign1Builder, Header, ProtectedHeader,
-};
+use std::sync::LazyLock;
+
+use cardwarden_policy::manifest::Mandate;
+use cardwarden_policy::statement::Order;
+use cardwarden_policy::trust::{Delegation, Rejected, Signed, Verified};
+use cardwarden_policy::{Context, Group, GroupEntry, Manifest, Release, Standing, decide};
+use coset::{CborSerializable as _, ContentType, CoseSign1, CoseSign1Builder, Header};
 use ed25519_dalek::Signer as _;
+use jiff::Timestamp;
 
 use crate::Target;
-use crate::company::{COMPANY, manifest};
+use crate::company::{COMPANY, ISSUED, delegation, manifest};
 
-/// Nobody but the company says anything: bytes are believed only if they say what the company signed.
+/// Nobody but the company says anything: bytes are believed only if they say what the company
+/// signed.
 pub(crate) const SIGNED: Target = Target {
     name: "signed",
     check: nothing_is_forged,
     seeds: genuine,
     words: &[
-        "\u{1}",
         "application/vnd.cardwarden.manifest+cbor",
         "application/vnd.cardwarden.release+cbor",
+        "application/vnd.cardwarden.order+cbor",
+        "application/vnd.cardwarden.delegation+cbor",
     ],
     longest: 1024,
 };
 
-/// The same, when one part of a signed message is exchanged for other bytes: the first byte says which.
+/// The same, when one part of a signed message is exchanged for other bytes: the first byte says
+/// which.
 pub(crate) const PART: Target = Target {
     name: "signed-part",
     check: |bytes| {
         if let Some((which, bytes)) = bytes.split_first() {
-            for message in genuine() {
-                nothing_is_forged(&exchanged(&message, *which, bytes));
+            for message in GENUINE.iter() {
+                nothing_is_forged(&exchanged(message, *which, bytes));
             }
         }
     },
     seeds: || {
-        let parts = genuine()
-            .into_iter()
-            .map(|message| CoseSign1::from_slice(&message).unwrap());
-        parts
-            .flat_map(|message| {
-                [
-                    message.payload.unwrap(),
-                    message.signature,
-                    message.protected.original_data.unwrap(),
-                    message.protected.header.key_id,
-                ]
-            })
-            .zip((0..4).cycle())
+        let messages = genuine().into_iter().map(|message| parts(&message));
+        let parts = messages.flat_map(|message| {
+            [
+                message.payload.unwrap(),
+                message.signature,
+                message.protected.original_data.unwrap(),
+                message.protected.header.key_id,
+            ]
+        });
+        let named = parts.zip((0..4).cycle());
+        named
             .map(|(part, which)| [vec![which], part].concat())
             .collect()
     },
@@ -54,19 +58,19 @@ pub(crate) const PART: Target = Target {
     longest: 512,
 };
 
-/// Any payload behind the company's own signature is read or refused, and what is read is signed and read again as
-/// the same.
+/// Any payload behind the company's own signature is read or refused, and what is read is signed
+/// and read again as the same.
 pub(crate) const PAYLOAD: Target = Target {
     name: "signed-payload",
     check: |bytes| {
         reads_the_same_again::<Manifest>(bytes);
         reads_the_same_again::<Release>(bytes);
+        reads_the_same_again::<Order>(bytes);
+        reads_the_same_again::<Delegation>(bytes);
     },
     seeds: || {
-        let parts = genuine()
-            .into_iter()
-            .map(|message| CoseSign1::from_slice(&message).unwrap());
-        parts.map(|message| message.payload.unwrap()).collect()
+        let messages = genuine().into_iter().map(|message| parts(&message));
+        messages.map(|message| message.payload.unwrap()).collect()
     },
     words: &[
         "layout",
@@ -79,68 +83,113 @@ pub(crate) const PAYLOAD: Target = Target {
         "association",
         "kinds",
         "containers",
+        "functions",
+        "action",
+        "ends",
+        "powers",
+        "orders",
+        "tighten",
+        "not-before",
     ],
     longest: 1024,
 };
 
-/// Any group that the company's manifest vouches for is read or refused, and what is read is written and read again
-/// as the same.
+/// A server says what the company let it say, and nobody says anything else in its place.
+pub(crate) const DELEGATED: Target = Target {
+    name: "delegated",
+    check: |bytes| {
+        no_order_is_forged(bytes);
+        if let Some((which, bytes)) = bytes.split_first() {
+            no_order_is_forged(&exchanged(&COMPANY.delegated, *which, bytes));
+        }
+    },
+    seeds: || {
+        let protected = parts(&COMPANY.delegated).protected.original_data.unwrap();
+        vec![
+            COMPANY.delegated.clone(),
+            [&[2], protected.as_slice()].concat(),
+        ]
+    },
+    words: &["application/vnd.cardwarden.order+cbor", "powers", "orders"],
+    longest: 2048,
+};
+
+/// Any group that the company's manifest vouches for is read or refused, and what is read is
+/// written and read again as the same. Whatever it says is decided, until a later instant.
 pub(crate) const GROUP: Target = Target {
     name: "group",
     check: |bytes| {
         if let Ok(mandate) = vouched_for(bytes) {
-            let written = mandate.to_bytes();
+            let written = Group::from_bytes(bytes).unwrap().to_bytes().unwrap();
             assert_eq!(vouched_for(&written).unwrap(), mandate);
+            is_decided(&Standing::Proven(Box::new(mandate)));
         }
     },
     seeds: || vec![COMPANY.group.clone()],
     words: &[
-        "policy",
-        "account",
-        "server_url",
-        "server_id",
-        "ca",
+        "org.cardwarden.policy/1.0",
+        "urn:oma:mo:oma-dm-dmacc:1.0",
+        "Rules",
         "weekly",
-        "when",
-        "rules",
-        "on-unknown",
+        "disable",
+        "camera",
     ],
-    longest: 2048,
+    longest: 4096,
 };
 
 /// Everything that the company signed, with either key.
-pub(crate) fn genuine() -> Vec<Vec<u8>> {
-    [&COMPANY.p256, &COMPANY.ed25519]
-        .into_iter()
+static GENUINE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let keys = [&COMPANY.p256, &COMPANY.ed25519];
+    keys.into_iter()
         .flat_map(|key| {
             [
                 key.sign(&COMPANY.manifest).unwrap(),
                 key.sign(&COMPANY.release).unwrap(),
+                key.sign(&COMPANY.order).unwrap(),
+                key.sign(&delegation()).unwrap(),
             ]
         })
         .collect()
+});
+
+pub(crate) fn genuine() -> Vec<Vec<u8>> {
+    GENUINE.clone()
+}
+
+fn parts(message: &[u8]) -> CoseSign1 {
+    CoseSign1::from_slice(message).unwrap()
 }
 
 fn nothing_is_forged(bytes: &[u8]) {
-    if let Ok(believed) = COMPANY.anchors.verify::<Manifest>(bytes) {
-        assert_eq!(*believed, COMPANY.manifest);
-    }
-    if let Ok(believed) = COMPANY.anchors.verify::<Release>(bytes) {
-        assert_eq!(*believed, COMPANY.release);
-    }
+    assert!(believed::<Manifest>(bytes).is_none_or(|said| said == COMPANY.manifest));
+    assert!(believed::<Release>(bytes).is_none_or(|said| said == COMPANY.release));
+    assert!(believed::<Order>(bytes).is_none_or(|said| said == COMPANY.order));
+    assert!(believed::<Delegation>(bytes).is_none_or(|said| said == delegation()));
+}
+
+fn believed<T: Signed + Clone>(bytes: &[u8]) -> Option<T> {
+    let believed = COMPANY.anchors.verify::<T>(bytes).ok()?;
+    Some(T::clone(&believed))
+}
+
+fn no_order_is_forged(bytes: &[u8]) {
+    assert!(believed_now::<Order>(bytes).is_none_or(|said| said == COMPANY.order));
+    // The server has no power over these.
+    assert!(believed_now::<Manifest>(bytes).is_none());
+    assert!(believed_now::<Release>(bytes).is_none());
+}
+
+fn believed_now<T: Signed + Clone>(bytes: &[u8]) -> Option<T> {
+    let believed = COMPANY.anchors.verify_at::<T>(bytes, Some(ISSUED)).ok()?;
+    Some(T::clone(&believed))
 }
 
 fn exchanged(message: &[u8], which: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut message = CoseSign1::from_slice(message).unwrap();
+    let mut message = parts(message);
     match which % 4 {
         0 => message.payload = Some(bytes.to_vec()),
         1 => message.signature = bytes.to_vec(),
-        2 => {
-            message.protected = ProtectedHeader {
-                original_data: Some(bytes.to_vec()),
-                ..message.protected
-            };
-        }
+        2 => message.protected.original_data = Some(bytes.to_vec()),
         _ => message.unprotected.key_id = bytes.to_vec(),
     }
     message.to_vec().unwrap()
@@ -157,7 +206,7 @@ fn reads_the_same_again<T: Signed + PartialEq + std::fmt::Debug>(payload: &[u8])
 /// Signs bytes as they are: the product signs only what it understands.
 fn signed<T: Signed>(payload: &[u8]) -> Vec<u8> {
     let key = ed25519_dalek::SigningKey::from_bytes(&[2; 32]);
-    let genuine = CoseSign1::from_slice(&COMPANY.ed25519.sign(&COMPANY.release).unwrap()).unwrap();
+    let genuine = parts(&COMPANY.ed25519.sign(&COMPANY.release).unwrap());
     let protected = Header {
         content_type: Some(ContentType::Text(T::CONTENT_TYPE.to_owned())),
         ..genuine.protected.header
@@ -172,9 +221,21 @@ fn signed<T: Signed>(payload: &[u8]) -> Vec<u8> {
 }
 
 /// The group of these bytes, from a manifest that names them.
-fn vouched_for(bytes: &[u8]) -> Result<cardwarden_policy::Group, Rejected> {
+fn vouched_for(bytes: &[u8]) -> Result<Verified<Mandate>, Rejected> {
     let entry = GroupEntry::describing(1, "all", bytes, vec![0x005F_C11F]);
     let signed = COMPANY.ed25519.sign(&manifest(vec![entry.clone()]))?;
     let manifest = COMPANY.anchors.verify::<Manifest>(&signed)?;
-    Ok(manifest.group(&entry, bytes)?.group.clone())
+    manifest.group(&entry, bytes)
+}
+
+/// On a working day, in a night when clocks are put forward, shortly before the last instant that
+/// there is, and at no known time.
+fn is_decided(standing: &Standing) {
+    for second in [1_790_000_000, 1_805_590_800, 253_402_200_000] {
+        let now = Timestamp::from_second(second).unwrap();
+        let decision = decide(standing, &[], &Context::default(), Some(now));
+        assert!(decision.until.is_none_or(|until| until > now));
+    }
+    let decision = decide(standing, &[], &Context::default(), None);
+    assert_eq!(decision.until, None);
 }
