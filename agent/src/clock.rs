@@ -3,11 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use jiff::Timestamp;
+use cardwarden_policy::clock::Reading;
+use jiff::{SignedDuration, Timestamp};
 use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::unix::AsyncFd;
+use uuid::Uuid;
 
 use crate::ready::readable;
 
@@ -16,8 +18,26 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// What all clocks show. Without a number of the boot (no `/proc`), every reading is one of another
+/// boot.
+pub(crate) fn reading() -> Reading {
+    let since_boot = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+        .map_or(SignedDuration::ZERO, |time| {
+            SignedDuration::from_secs(time.tv_sec())
+        });
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or_else(Uuid::new_v4);
+    Reading {
+        wall: now(),
+        since_boot,
+        boot,
+    }
+}
+
 /// Wakes at an instant of the wall clock, or when the clock is set (`TFD_TIMER_CANCEL_ON_SET`,
-/// `timerfd_create(2)`). Unset, it never wakes.
+/// `timerfd_create(2)`).
 pub(crate) struct Alarm(AsyncFd<Descriptor>);
 
 struct Descriptor(TimerFd);
@@ -42,12 +62,10 @@ impl Alarm {
         readable(Descriptor(timer)).map(Self)
     }
 
-    /// Sets it, or unsets it.
+    /// Sets it. Without an instant it wakes only when the clock is set.
     pub(crate) fn set(&self, at: Option<Timestamp>) -> io::Result<()> {
         let timer = &self.0.get_ref().0;
-        let Some(at) = at else {
-            return Ok(timer.unset()?);
-        };
+        let at = at.unwrap_or(Timestamp::MAX);
         let flags =
             TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
         let at = TimeSpec::new(at.as_second(), i64::from(at.subsec_nanosecond()));

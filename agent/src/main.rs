@@ -22,10 +22,6 @@ mod devices;
 mod dm;
 mod durable;
 mod enforce;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the reconciler does not ask for them yet")
-)]
 mod facts;
 mod heap;
 mod identity;

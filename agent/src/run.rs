@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardwarden_policy::clock::Reading;
 use cardwarden_policy::explain::chain;
+use cardwarden_policy::facts::Facts;
 use cardwarden_policy::trust::Anchor;
 use cardwarden_policy::{Anchors, Function};
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,7 +14,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::card::{self, CardEvent, Expectation};
-use crate::clock::Alarm;
+use crate::clock::{self, Alarm};
 use crate::denial::Denial;
 use crate::devices::monitor::Monitor;
 use crate::devices::{self, Devices, Found};
@@ -21,6 +23,7 @@ use crate::enforce::bpf::Programs;
 use crate::enforce::bpf::refusals::Refusals;
 use crate::enforce::probe::{self, Met};
 use crate::enforce::{self, Kernel};
+use crate::facts::{self, Wanted};
 use crate::identity::Identity;
 use crate::reconciler::{Fixed, Outputs, Reconciler, World};
 use crate::request::{Refused, Request};
@@ -88,6 +91,10 @@ struct Machine {
 }
 
 impl World for Machine {
+    fn clocks(&mut self) -> Reading {
+        clock::reading()
+    }
+
     fn scan(&mut self, kernel: &mut dyn Kernel) -> Found {
         self.devices.scan(kernel)
     }
@@ -118,6 +125,7 @@ struct Inputs {
     cards: mpsc::Receiver<CardEvent>,
     requests: mpsc::Receiver<Request>,
     server: watch::Receiver<ServerStatus>,
+    facts: watch::Receiver<Facts>,
     monitor: Monitor,
     alarm: Alarm,
     refusals: Refusals,
@@ -173,6 +181,7 @@ fn assemble(
     });
     let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
     let (link, linked) = watch::channel(None);
+    let (wanted, asked) = watch::channel(Wanted::default());
     let (server_status, server) = watch::channel(ServerStatus::default());
     let (denials, _) = broadcast::channel::<Denial>(QUEUE);
     let (request, requests) = mpsc::channel(QUEUE);
@@ -188,12 +197,14 @@ fn assemble(
         settings,
         folder: folder.clone(),
         anchors,
+        model: dm::model(),
         queue: Arc::clone(&queue),
     };
     let outputs = Outputs {
         status,
         link,
         expectation,
+        wanted,
         nudge: Arc::clone(&nudge),
         denials: denials.clone(),
     };
@@ -207,6 +218,7 @@ fn assemble(
         cards,
         requests,
         server,
+        facts: facts::watch(&asked, &facts::Sources::default()),
         monitor: Monitor::new().map_err(system("listen to udev"))?,
         alarm: Alarm::new().map_err(system("make a timer"))?,
         refusals,
@@ -277,8 +289,17 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
             }
             Ok(()) = inputs.server.changed() => {
                 let server = inputs.server.borrow_and_update().clone();
-                owner.on_server(server);
-                owner.refresh();
+                if owner.on_server(server) {
+                    owner.turn();
+                } else {
+                    owner.refresh();
+                }
+            }
+            Ok(()) = inputs.facts.changed() => {
+                let facts = inputs.facts.borrow_and_update().clone();
+                if owner.on_facts(facts) {
+                    owner.turn();
+                }
             }
             () = at(pause), if pause.is_some() => pause = None,
             () = at(retry), if retry.is_some() => owner.turn(),

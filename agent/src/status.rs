@@ -108,6 +108,8 @@ pub(crate) struct ServerStatus {
     pub(crate) pending: u64,
     /// When it last took something.
     pub(crate) last_contact: Option<Timestamp>,
+    /// What time it said it was then.
+    pub(crate) time: Option<Timestamp>,
     /// What is wrong, in words.
     pub(crate) problem: Option<String>,
 }

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cardwarden_policy::clock::HighWater;
 use cardwarden_policy::manifest::Mandate;
+use cardwarden_policy::operation::Operation;
 use cardwarden_policy::outcome::{Event, FunctionOutcome};
+use cardwarden_policy::schedule::Ledger;
 use cardwarden_policy::trust::Anchor;
 use cardwarden_policy::{Anchors, Endorsement, Floor, Function, Manifest, Standing, Verified};
 use jiff::Timestamp;
@@ -53,6 +56,8 @@ pub(crate) struct Association {
     pub(crate) signature: Bytes,
     /// When the association began.
     pub(crate) since: Timestamp,
+    /// When this policy came into force: from then on its tasks run.
+    pub(crate) taken: Timestamp,
 }
 
 /// A card that was in the reader when its company let the device go.
@@ -87,7 +92,7 @@ pub(crate) struct Untold {
 }
 
 /// Version of the layout of [`State`].
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// Everything that lasts.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -101,6 +106,14 @@ pub(crate) struct State {
     pub(crate) floors: BTreeMap<String, u64>,
     /// The card that must be taken out and put in again before it counts.
     pub(crate) released: Option<Released>,
+    /// The latest time that the device has seen.
+    pub(crate) high_water: Option<HighWater>,
+    /// When the company's server last answered.
+    pub(crate) contact: Option<Timestamp>,
+    /// What the server and tasks switched.
+    pub(crate) operations: Vec<Operation>,
+    /// The tasks' runs so far.
+    pub(crate) ledger: Ledger,
     /// What was told of each function.
     pub(crate) told: BTreeMap<Function, Told>,
     /// What happened and is yet to be told, saved together with the change itself.
@@ -114,6 +127,10 @@ impl Default for State {
             association: None,
             floors: BTreeMap::new(),
             released: None,
+            high_water: None,
+            contact: None,
+            operations: Vec::new(),
+            ledger: Ledger::default(),
             told: BTreeMap::new(),
             untold: Vec::new(),
         }

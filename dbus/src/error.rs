@@ -58,6 +58,12 @@ pub enum Error {
     OtherCompany(String),
     /// For another device, or for an association that has ended.
     OtherDevice(String),
+    /// The policy is not to be taken yet.
+    NotYetValid(String),
+    /// The policy is no longer to be taken.
+    Expired(String),
+    /// The policy is for other devices.
+    OtherAudience(String),
     /// A key that was to sign did not.
     SigningFailed(String),
     /// Signed under a delegation that is not believed.

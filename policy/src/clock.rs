@@ -26,6 +26,8 @@ pub struct Reading {
 pub struct HighWater {
     /// That time.
     time: Timestamp,
+    /// Whether it was that time, rather than at least that.
+    is_exact: bool,
     /// The time since the boot at that moment, in seconds.
     since_boot: i64,
     /// Which boot.
@@ -35,12 +37,13 @@ pub struct HighWater {
 impl HighWater {
     /// The first mark.
     pub fn at(reading: Reading) -> Self {
-        Self::seen(reading.wall, reading)
+        Self::seen(reading.wall, reading, true)
     }
 
-    fn seen(time: Timestamp, reading: Reading) -> Self {
+    fn seen(time: Timestamp, reading: Reading, is_exact: bool) -> Self {
         Self {
             time,
+            is_exact,
             since_boot: reading.since_boot.as_secs(),
             boot: reading.boot,
         }
@@ -48,23 +51,30 @@ impl HighWater {
 
     /// The time, and the mark from now on.
     ///
-    /// Within one boot the time goes on from the mark at least as fast as the time since the boot:
-    /// a clock that is set back counts for nothing. After another boot nobody knows how long the
-    /// device was off; a wall clock before the mark is wrong, and the time is not known.
+    /// Within one boot the time goes on from the mark as fast as the time since the boot: a clock that
+    /// is set back counts for nothing. After another boot nobody knows how long the device was off,
+    /// and of a mark that is only the least nobody knows how much later it is: a wall clock before
+    /// it is wrong, and the time is not known.
     pub fn read(self, reading: Reading) -> (Option<Timestamp>, Self) {
-        match self.least(reading) {
-            None if reading.wall < self.time => (None, self),
-            None => (Some(reading.wall), Self::at(reading)),
-            Some(least) => {
-                let behind = least.duration_until(reading.wall) < -TOLERANCE;
-                let time = if behind { least } else { reading.wall };
-                (Some(time), Self::seen(time.max(self.time), reading))
-            }
+        let passed = self.passed(reading);
+        let least = passed.unwrap_or(self.time);
+        if least.duration_until(reading.wall) >= -TOLERANCE {
+            let time = reading.wall.max(self.time);
+            return (Some(reading.wall), Self::seen(time, reading, true));
+        }
+        match passed {
+            Some(time) if self.is_exact => (Some(time), Self::seen(time, reading, true)),
+            Some(_) | None => (None, self),
         }
     }
 
-    /// The earliest that it can be, where that is known.
-    fn least(self, reading: Reading) -> Option<Timestamp> {
+    /// The latest time that the device has seen.
+    pub const fn time(self) -> Timestamp {
+        self.time
+    }
+
+    /// What became of the mark since, where that is known.
+    fn passed(self, reading: Reading) -> Option<Timestamp> {
         if self.boot != reading.boot {
             return None;
         }
@@ -74,13 +84,21 @@ impl HighWater {
         self.time.checked_add(passed.max(SignedDuration::ZERO)).ok()
     }
 
-    /// The mark after somebody who can be believed said what time it is: a signature is not older
-    /// than its date, and the company's server knows the time. It never falls.
+    /// The mark after the company's server said what time it is. It never falls.
     #[must_use]
     pub fn told(self, time: Timestamp, reading: Reading) -> Self {
-        let known = self.least(reading).unwrap_or(self.time);
-        if time > known {
-            Self::seen(time, reading)
+        self.raised(time, reading, true)
+    }
+
+    /// The mark after something that was signed at a time: it is not earlier now.
+    #[must_use]
+    pub fn at_least(self, time: Timestamp, reading: Reading) -> Self {
+        self.raised(time, reading, false)
+    }
+
+    fn raised(self, time: Timestamp, reading: Reading, is_exact: bool) -> Self {
+        if time > self.passed(reading).unwrap_or(self.time) {
+            Self::seen(time, reading, is_exact)
         } else {
             self
         }
@@ -135,6 +153,15 @@ mod tests {
         let mark = HighWater::at(reading("2026-11-23T14:10:00Z", 10, 1));
         let (time, _) = mark.read(reading("2026-11-23T14:19:59Z", 20, 1));
         assert_eq!(time, at("2026-11-23T14:19:59Z"));
+    }
+
+    #[test]
+    fn a_clock_before_a_signature_is_not_known() {
+        let now = reading("1970-01-01T00:01:00Z", 1, 1);
+        let mark = HighWater::at(now).at_least("2026-11-23T14:10:00Z".parse().unwrap(), now);
+        assert_eq!(mark.read(reading("1970-01-01T01:00:00Z", 60, 1)).0, None);
+        let set = reading("2026-11-25T08:00:00Z", 61, 1);
+        assert_eq!(mark.read(set).0, at("2026-11-25T08:00:00Z"));
     }
 
     #[test]

@@ -212,8 +212,8 @@ fn entry<'t>(
 }
 
 /// Serde's complaint about a word that it does not know, with the one that was likely meant. Its
-/// wording (`unknown field `x`, expected one of `a`, `b``) is that of `serde::de::Error`, whose
-/// defaults toml uses; a test holds it.
+/// wording, with each word between backticks and the unknown one first, is that of
+/// `serde::de::Error`, whose defaults toml uses; a test holds it.
 fn spelling(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let is_unknown_word =

@@ -48,7 +48,7 @@ pub struct Network {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Connection {
-    /// Its id, as NetworkManager calls it; the interface's name where there is no NetworkManager.
+    /// Its id, as `NetworkManager` calls it; the interface's name where there is none.
     pub id: String,
     /// Name of the wireless network; bytes that are no UTF-8 are replaced.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,7 @@ pub mod clock;
 pub mod compiled;
 pub mod condition;
 pub mod decide;
+pub mod describe;
 pub mod diagnosis;
 pub mod document;
 pub mod explain;

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::compiled::Compiled;
 use crate::document::Policy;
+use crate::facts::Fingerprint;
 use crate::trust::{Rejected, Verified};
 
 /// Version of the layout of manifests and groups.
@@ -94,6 +95,8 @@ pub struct Mandate {
     pub version: u64,
     /// When the company signed.
     pub issued: Timestamp,
+    /// The card that it came from, by the SHA-256 of the key with which it proves itself.
+    pub card: Option<Fingerprint>,
     /// The group's name.
     pub group_name: String,
     /// What the device may do.
@@ -168,11 +171,12 @@ impl Verified<Manifest> {
                 group: entry.name.clone(),
             });
         }
-        let group = Group::from_bytes(bytes).map_err(Rejected::Group)?;
+        let group = Group::from_bytes(bytes).map_err(|why| Rejected::Group(Box::new(why)))?;
         Ok(self.derive(Mandate {
             company: self.company.clone(),
             version: self.version,
             issued: self.issued,
+            card: Some(Fingerprint(Sha256::digest(&self.card).into())),
             group_name: entry.name.clone(),
             policy: group.policy.into(),
             account: group.account,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::function::{Function, Verdict};
+use crate::schedule::Fate;
 
 /// Type of the generic alert (OMA DM 1.2, alert 1226) that carries an outcome as JSON, with format
 /// `chr` and the outcome's id as correlator. A reversed domain name, as the standard has it for
@@ -38,6 +39,15 @@ pub enum Event {
     },
     /// A function was switched, or its state could not be reached.
     Function(FunctionOutcome),
+    /// The time of a task of the policy came.
+    Task {
+        /// The task's name.
+        task: String,
+        /// When it was to run.
+        scheduled: Timestamp,
+        /// What became of it.
+        fate: Fate,
+    },
     /// Something was offered and refused.
     Rejected {
         /// Stable word ([`crate::Rejected::code`], or the card's fault).
@@ -67,7 +77,7 @@ pub struct FunctionOutcome {
     pub enforcers: Vec<String>,
     /// What an attempt to use the function found.
     pub proof: String,
-    /// `rule:<id>`, `baseline`, `unproven` or `unmanaged`.
+    /// `rule:<id>`, `server:<id>`, `task:<id>`, `baseline`, `unproven` or `unmanaged`.
     pub reason: String,
     /// The policy's version; 0 when there is none.
     pub version: u64,

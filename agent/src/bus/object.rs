@@ -267,29 +267,23 @@ impl FunctionObject {
 
     #[zbus(property)]
     fn source(&self) -> &'static str {
-        self.read(|known| match known.ruling.source {
-            Source::Unmanaged => "unmanaged",
-            Source::Unproven { .. } => "unproven",
-            Source::Baseline => "baseline",
-            Source::Rule { .. } => "rule",
-        })
+        self.read(|known| known.ruling.source.name())
     }
 
     #[zbus(property)]
     fn reason(&self) -> String {
-        self.read(|known| match &known.ruling.source {
-            Source::Unmanaged => "unmanaged".to_owned(),
-            Source::Unproven { .. } => "unproven".to_owned(),
-            Source::Baseline => "baseline".to_owned(),
-            Source::Rule { id, .. } => format!("rule:{id}"),
-        })
+        self.read(|known| known.ruling.source.reason())
     }
 
     #[zbus(property)]
     fn rule(&self) -> String {
         self.read(|known| match &known.ruling.source {
             Source::Rule { id, .. } => id.clone(),
-            Source::Unmanaged | Source::Unproven { .. } | Source::Baseline => String::new(),
+            Source::Unmanaged
+            | Source::Unproven { .. }
+            | Source::Baseline
+            | Source::Server { .. }
+            | Source::Task { .. } => String::new(),
         })
     }
 
@@ -384,12 +378,15 @@ fn rejection(rejected: &Rejected, text: String) -> Error {
         Rejected::NoGroup { .. } => Error::NoGroup(text),
         Rejected::ForeignGroup => Error::ForeignGroup(text),
         Rejected::GroupMismatch { .. } => Error::GroupMismatch(text),
-        Rejected::Policy(_) => Error::BadPolicy(text),
+        Rejected::Group(_) => Error::BadPolicy(text),
         Rejected::CardKey => Error::BadCardKey(text),
         Rejected::Copy => Error::CopiedCard(text),
         Rejected::RolledBack { .. } => Error::RolledBack(text),
         Rejected::OtherCompany { .. } => Error::OtherCompany(text),
         Rejected::OtherDevice => Error::OtherDevice(text),
+        Rejected::NotYetValid { .. } => Error::NotYetValid(text),
+        Rejected::Expired { .. } => Error::Expired(text),
+        Rejected::OtherAudience => Error::OtherAudience(text),
         Rejected::NotSigned { .. } => Error::SigningFailed(text),
         Rejected::Delegation(_) => Error::BadDelegation(text),
         Rejected::Pointless(_) => Error::PointlessDelegation(text),

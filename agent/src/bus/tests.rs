@@ -37,6 +37,7 @@ fn known(function: Function, denials: u64) -> FunctionStatus {
                 unknown: false,
                 notify: None,
             },
+            read_only: false,
             until: Some(Timestamp::constant(1_800_000_000, 0)),
             audited: Vec::new(),
         },

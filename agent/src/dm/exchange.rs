@@ -186,6 +186,7 @@ impl Exchange {
                 status.pending = self.queue.count(known);
                 if result.is_ok() {
                     status.last_contact = Some(clock::now());
+                    status.time = sessions.date();
                     status.problem = None;
                 }
             });

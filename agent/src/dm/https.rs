@@ -1,9 +1,12 @@
 //! HTTPS to the company's server, and to no other: only the authority that the card names is
 //! trusted, redirections are not followed, and everything has a bound in bytes and in time.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use serde::Deserialize;
 use ureq::tls::{self, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
@@ -83,6 +86,7 @@ fn is_alert(error: &ureq::Error) -> bool {
 #[derive(Debug)]
 pub(super) struct Https {
     agent: ureq::Agent,
+    date: Cell<Option<Timestamp>>,
 }
 
 impl Https {
@@ -122,7 +126,13 @@ impl Https {
             .build();
         Ok(Self {
             agent: config.new_agent(),
+            date: Cell::new(None),
         })
+    }
+
+    /// What time the server said it was, in its last answer (RFC 9110, 6.6.1).
+    pub(super) const fn date(&self) -> Option<Timestamp> {
+        self.date.get()
     }
 
     /// Sends a body and gives the answer's, if the server says 200.
@@ -143,6 +153,14 @@ impl Https {
             .header("Accept", content_type)
             .send(body)
             .map_err(no_answer)?;
+        let date = response
+            .headers()
+            .get("date")
+            .and_then(|date| date.to_str().ok());
+        self.date.set(
+            date.and_then(|date| rfc2822::parse(date).ok())
+                .map(|date| date.timestamp()),
+        );
         let status = response.status().as_u16();
         let answer = response
             .body_mut()

@@ -57,6 +57,11 @@ pub(crate) struct Link {
     pub(crate) signature: Vec<u8>,
 }
 
+/// What the maker of this machine calls it.
+pub(crate) fn model() -> String {
+    machine::Machine::look(std::path::Path::new("/")).model
+}
+
 /// Speaks with the server for as long as the agent runs.
 pub(crate) async fn run(
     state: PathBuf,

@@ -2,6 +2,7 @@
 //! it; silence decides nothing.
 
 use cardwarden_policy::outcome::{ALERT_TYPE, Outcome};
+use jiff::Timestamp;
 use omadm::client::{self, Answer, Awaiting, Next};
 use omadm::code::StatusCode;
 use omadm::message::Format;
@@ -79,6 +80,11 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
+    /// What time the server said it was, in its last answer.
+    pub(super) const fn date(&self) -> Option<Timestamp> {
+        self.https.date()
+    }
+
     /// Speaks as the record's device.
     pub(super) fn new(
         record: &Record,

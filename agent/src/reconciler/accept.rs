@@ -1,7 +1,9 @@
 //! New facts: what a card says, and what the company says by a statement. They count once they
 //! are saved; everything else stays as it was.
 
+use cardwarden_policy::operation::Origin;
 use cardwarden_policy::outcome::Event;
+use cardwarden_policy::schedule::Ledger;
 use cardwarden_policy::trust::Anchor;
 use cardwarden_policy::{Anchors, Rejected, Release, Standing, Verified};
 
@@ -11,7 +13,7 @@ use crate::clock;
 use crate::enforce::Kernel;
 use crate::request::Refused;
 use crate::status::Timings;
-use crate::store::{Association, Bytes, Released, Untold};
+use crate::store::{Association, Bytes, Released, State, Untold};
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Takes what the readers say.
@@ -24,6 +26,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 } else {
                     self.card.readers.clear();
                     self.card.inserted = None;
+                    self.proven = None;
                     let text = "the smart-card service pcscd does not answer; cards are not seen. \
                                 What is in force stays. Start pcscd.socket";
                     self.problem("no-service", text);
@@ -46,6 +49,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                     .is_some_and(|(inserted, _)| *inserted == reader)
                 {
                     self.card.inserted = None;
+                    self.proven = None;
                 }
             }
             CardEvent::Fault {
@@ -61,6 +65,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     fn on_reading(&mut self, reading: &CardReading) {
         self.card.inserted = Some((reading.reader.clone(), reading.mandate.company.clone()));
+        let signer = reading.mandate.signer();
+        self.proven = reading.mandate.card.map(|card| (signer, card));
         match self.admit(reading) {
             Ok(true) => {
                 self.solved("card-refused");
@@ -126,25 +132,48 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             tracing::info!("the card was in the reader when its company let this device go");
             return Ok(false);
         }
-        let known = self.state.association.as_ref();
-        if known.is_some_and(|known| {
-            known.manifest.0 == reading.manifest && known.group.0 == reading.group
-        }) {
+        if self.is_in_force(reading) {
             return Ok(false);
         }
         let Some(anchor) = self.anchor_of(reading) else {
             return rejected(Rejected::UnknownSigner { key: signer });
         };
-        let mut next = self.state.clone();
+        self.learn_time(reading.mandate.issued);
+        if let Err(why) = self.is_for_us(&reading.mandate) {
+            return rejected(why);
+        }
+        let mut next = self.associated(reading, anchor);
         next.floors.insert(signer, floor.version());
+        self.commit(next)?;
+        self.solved("state-damaged");
+        self.publish_link();
+        Ok(true)
+    }
+
+    fn is_in_force(&self, reading: &CardReading) -> bool {
+        self.state.association.as_ref().is_some_and(|known| {
+            known.manifest.0 == reading.manifest && known.group.0 == reading.group
+        })
+    }
+
+    /// The state with a card's policy in force. What the old policy's tasks did ends with it; what
+    /// the server asked for goes on.
+    fn associated(&mut self, reading: &CardReading, anchor: Vec<u8>) -> State {
+        let taken = self.time().unwrap_or(reading.mandate.issued);
+        let mut next = self.state.clone();
+        let since = next.association.as_ref().map(|known| known.since);
         next.released = None;
+        next.ledger = Ledger::default();
+        next.operations
+            .retain(|operation| matches!(operation.origin, Origin::Server(_)));
         next.association = Some(Association {
             anchor: Bytes(anchor),
             manifest: Bytes(reading.manifest.clone()),
             group: Bytes(reading.group.clone()),
             endorsement: reading.endorsement.clone(),
             signature: Bytes(reading.signature.clone()),
-            since: known.map_or_else(clock::now, |known| known.since),
+            since: since.unwrap_or_else(clock::now),
+            taken,
         });
         next.untold.push(Untold {
             association: self.identity.association,
@@ -155,10 +184,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 group: reading.mandate.group_name.clone(),
             },
         });
-        self.commit(next)?;
-        self.solved("state-damaged");
-        self.publish_link();
-        Ok(true)
+        next
     }
 
     fn was_released(&self, signer: &str, version: u64) -> bool {
@@ -205,6 +231,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         }
         let mut next = self.state.clone();
         next.association = None;
+        next.contact = None;
+        next.operations.clear();
+        next.ledger = Ledger::default();
         next.released = Some(Released {
             signer: release.signer().to_string(),
             version: company.map_or(0, |(_, version)| version),
@@ -244,7 +273,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     /// Makes a state count, once it is saved.
-    fn commit(&mut self, next: crate::store::State) -> Result<(), Refused> {
+    pub(super) fn commit(&mut self, next: State) -> Result<(), Refused> {
         self.store.save(&next).map_err(|error| Refused::NotSaved {
             problem: not_saved(&error),
         })?;

@@ -13,6 +13,7 @@
 
 mod accept;
 mod report;
+mod situation;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -22,7 +23,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cardwarden_policy::{Anchors, Decision, Function, KernelState, Standing, Verdict};
+use cardwarden_policy::clock::{HighWater, Reading};
+use cardwarden_policy::facts::{Facts, Fingerprint};
+use cardwarden_policy::{Anchors, Decision, Function, KernelState, KeyId, Standing, Verdict};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::card::Expectation;
@@ -32,6 +36,7 @@ use crate::devices::Found;
 use crate::dm::{Link, Queue};
 use crate::enforce::Kernel;
 use crate::enforce::bpf::refusals::Refused;
+use crate::facts::Wanted;
 use crate::identity::Identity;
 use crate::settings::Settings;
 use crate::status::{CardStatus, Problem, Published, ServerStatus, Timings};
@@ -47,6 +52,8 @@ const MAX_PROBLEM: usize = 500;
 /// The machine around the kernel programs, as far as the reconciler needs it. A trait, so that the
 /// loop runs in tests without devices.
 pub(crate) trait World {
+    /// What its clocks show.
+    fn clocks(&mut self) -> Reading;
     /// What there is.
     fn scan(&mut self, kernel: &mut dyn Kernel) -> Found;
     /// What an attempt to open a node meets.
@@ -69,6 +76,8 @@ pub(crate) struct Outputs {
     pub(crate) link: watch::Sender<Option<Arc<Link>>>,
     /// What a card is measured against.
     pub(crate) expectation: watch::Sender<Expectation>,
+    /// What is asked of the device's surroundings.
+    pub(crate) wanted: watch::Sender<Wanted>,
     /// Wakes the exchange with the server.
     pub(crate) nudge: Arc<Notify>,
     /// Refusals, one by one.
@@ -83,6 +92,8 @@ pub(crate) struct Fixed {
     pub(crate) folder: PathBuf,
     /// The trusted company keys.
     pub(crate) anchors: Arc<Anchors>,
+    /// The machine's model, as its maker calls it.
+    pub(crate) model: String,
     /// The outcomes for the server.
     pub(crate) queue: Arc<Queue>,
 }
@@ -98,6 +109,14 @@ pub(crate) struct Reconciler<K, W> {
     standing: Standing,
     identity: Identity,
     card: CardStatus,
+    /// The card in the reader that proved itself: its company's key, and its own.
+    proven: Option<(KeyId, Fingerprint)>,
+    /// What the providers tell.
+    facts: Facts,
+    /// The latest time that this device has seen.
+    mark: Option<HighWater>,
+    /// How far the wall clock was ahead of what counts as the time, when it was last looked at.
+    ahead: SignedDuration,
     server: ServerStatus,
     problems: BTreeMap<&'static str, Problem>,
     /// The results of the last turn.
@@ -115,6 +134,8 @@ pub(crate) struct Reconciler<K, W> {
 #[derive(Clone, Debug)]
 struct Turn {
     decision: Decision,
+    /// When the next turn is due by time alone.
+    until: Option<Timestamp>,
     goal: KernelState,
     held: KernelState,
     found: Found,
@@ -141,6 +162,10 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             standing: found.standing,
             identity,
             card: CardStatus::default(),
+            proven: None,
+            facts: Facts::default(),
+            mark: None,
+            ahead: SignedDuration::ZERO,
             server: ServerStatus::default(),
             problems: BTreeMap::new(),
             last: None,
@@ -154,6 +179,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             let text = format!("{problem}. Everything stays off; ask your administrator");
             reconciler.problem("state-damaged", &text);
         }
+        reconciler.mark = reconciler.state.high_water;
+        reconciler.server.last_contact = reconciler.state.contact;
         reconciler.publish_link();
         reconciler
     }
@@ -198,9 +225,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.outputs.nudge.notify_one();
     }
 
-    /// When the current decision ends by time alone.
-    pub(crate) fn until(&self) -> Option<jiff::Timestamp> {
-        self.last.as_ref().and_then(|last| last.decision.until)
+    /// When the current decision ends by time alone, by the wall clock.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.last
+            .as_ref()
+            .and_then(|last| last.until)
+            .and_then(|until| until.checked_add(self.ahead).ok())
     }
 
     /// How long to wait before a failure is tried again.
@@ -208,9 +238,10 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.retry
     }
 
-    /// Takes what is known of the server.
-    pub(crate) fn on_server(&mut self, server: ServerStatus) {
+    /// Takes what is known of the server. `true` when it said something that a decision may use.
+    pub(crate) fn on_server(&mut self, server: ServerStatus) -> bool {
         let drained = server.pending == 0;
+        let is_news = self.hear(&server);
         self.server = server;
         if drained && self.state.association.is_none() {
             // What was left to say is said.
@@ -218,6 +249,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 .link
                 .send_if_modified(|link| link.take().is_some());
         }
+        is_news
     }
 
     /// Passes refusals on.
@@ -250,7 +282,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let Ok((_, mandate)) = association.verify() else {
             return;
         };
-        let Some(account) = mandate.group.account.clone() else {
+        let Some(account) = mandate.account.clone() else {
             return;
         };
         let link = Arc::new(Link {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cardwarden_policy::explain::{Authority, explain};
 use cardwarden_policy::outcome::{Achieved, Event, FunctionOutcome, Tier};
 use cardwarden_policy::plan::{counter, families};
-use cardwarden_policy::{Function, Hook, Ruling, Source, Standing, Verdict};
+use cardwarden_policy::{Function, Hook, Ruling, Standing, Verdict};
 
 use super::{Reconciler, Turn, World};
 use crate::clock;
@@ -74,7 +74,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             tier: if held { Tier::KernelOpen } else { Tier::None },
             enforcers,
             proof,
-            reason: reason(&ruling.source),
+            reason: ruling.source.reason(),
             version: self.version(),
         };
         let is_short_of_goal =
@@ -157,6 +157,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let before = self.state.clone();
         for (function, verified) in functions {
             let told = self.state.told.get(function);
+            if told.is_none() && says_as_much(*function, functions) {
+                continue;
+            }
             if told.is_some_and(|told| same(&told.outcome, &verified.outcome)) {
                 continue;
             }
@@ -323,7 +326,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             company: mandate.company.clone(),
             version: mandate.version,
             group: mandate.group_name.clone(),
-            contact: mandate.group.policy.contact.clone(),
+            contact: mandate.policy.contact.clone(),
             since: self.state.association.as_ref()?.since,
             signer: mandate.signer().to_string(),
         })
@@ -336,7 +339,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         Some(Authority {
             company: &mandate.company,
             version: mandate.version,
-            contact: mandate.group.policy.contact.as_deref(),
+            contact: mandate.policy.contact.as_deref(),
         })
     }
 
@@ -353,7 +356,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             .last
             .as_ref()
             .and_then(|last| last.decision.rulings.get(&function));
-        ruling.map_or_else(String::new, |ruling| reason(&ruling.source))
+        ruling.map_or_else(String::new, |ruling| ruling.source.reason())
     }
 }
 
@@ -386,14 +389,15 @@ const fn is_enforceable(function: Function) -> bool {
     )
 }
 
-/// The reason, as outcomes and signals carry it.
-fn reason(source: &Source) -> String {
-    match source {
-        Source::Unmanaged => "unmanaged".to_owned(),
-        Source::Unproven { .. } => "unproven".to_owned(),
-        Source::Baseline => "baseline".to_owned(),
-        Source::Rule { id, .. } => format!("rule:{id}"),
-    }
+/// Whether what is to hold for a part holds for its whole, for the same reason.
+fn says_as_much(part: Function, functions: &BTreeMap<Function, Verified>) -> bool {
+    let of = |function| {
+        functions.get(&function).map(|known: &Verified| {
+            let outcome = &known.outcome;
+            (outcome.verdict, outcome.result, &outcome.reason)
+        })
+    };
+    part.whole().is_some_and(|whole| of(whole) == of(part))
 }
 
 /// Whether two outcomes say the same. What a probe met word for word is no news.

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cardwarden_policy::{Context, Function, Plan, decide, goal, plan};
+use cardwarden_policy::{Function, Plan, decide, goal, plan};
 
 use super::report::Verified;
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
-use crate::clock;
 use crate::enforce::{Error, Kernel};
 use cardwarden_policy::explain::chain;
 
@@ -17,12 +16,11 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let started = Instant::now();
         let found = self.world.scan(&mut self.kernel);
         let scanned = Instant::now();
-        let decision = decide(
-            &self.standing,
-            &Context {
-                now: Some(clock::now()),
-            },
-        );
+        let now = self.time();
+        self.run_tasks(now);
+        self.ask();
+        let context = self.context();
+        let decision = decide(&self.standing, &self.state.operations, &context, now);
         let decided = Instant::now();
         let goal = goal(&decision, &found.inventory, self.fixed.settings.second_lock);
         let held = match self.enforce(&goal) {
@@ -42,6 +40,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             }
         };
         let turn = Turn {
+            until: self.due(&decision, now),
             decision,
             goal,
             held,

@@ -15,7 +15,7 @@ use crate::span::Span;
 #[derive(Clone, Debug, Default, Eq, PartialEq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OnNetwork {
-    /// NetworkManager's name of the connection.
+    /// `NetworkManager`'s name of the connection.
     #[serde(skip_serializing_if = "is_empty")]
     pub id: Many<String>,
     /// The wireless network's name.
@@ -126,8 +126,8 @@ impl CardIs {
     pub(super) fn truth(&self, card: Option<&CardPresence>) -> Truth {
         match (card, self) {
             (None, _) => Truth::Unknown,
-            (Some(CardPresence::Absent), Self::Absent) => Truth::Holds,
-            (Some(CardPresence::Present(_)), Self::Present) => Truth::Holds,
+            (Some(CardPresence::Absent), Self::Absent)
+            | (Some(CardPresence::Present(_)), Self::Present) => Truth::Holds,
             (Some(CardPresence::Present(card)), Self::Which(cards)) => {
                 Truth::from(cards.contains(card))
             }

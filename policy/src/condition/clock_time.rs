@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use jiff::civil::{Date, DateTime, Weekday};
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneName};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
@@ -288,7 +288,7 @@ impl TryFrom<String> for Zone {
             Ok(rules) => Ok(Self { name, rules }),
             Err(_unknown) => {
                 let known: Vec<_> = zones.available().collect();
-                let known: Vec<&str> = known.iter().map(|zone| zone.as_str()).collect();
+                let known: Vec<&str> = known.iter().map(TimeZoneName::as_str).collect();
                 Err(UnknownZone {
                     help: nearest(&name, &known),
                     name,

@@ -155,7 +155,7 @@ fn is_consistent(atoms: &[&Condition], chosen: u32) -> bool {
     let no_card = holds(&is_absent, true) || holds(&is_present, false);
     let on_mains = holds(&fed_by(mains), true) || holds(&only_fed_by(battery), false);
     let on_battery = holds(&fed_by(battery), true) || holds(&only_fed_by(mains), false);
-    !(card && no_card) && !(on_mains && on_battery)
+    !(card && no_card || on_mains && on_battery)
 }
 
 #[cfg(test)]

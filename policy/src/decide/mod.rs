@@ -114,6 +114,14 @@ impl Source {
         }
     }
 
+    /// The word, with the name where there is one: `rule:<id>`.
+    pub fn reason(&self) -> String {
+        match self.id() {
+            Some(id) => format!("{}:{id}", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+
     /// What people are told.
     pub fn notice(&self) -> Option<&str> {
         match self {

@@ -19,6 +19,7 @@ use crate::condition::{Condition, Reached, Zone};
 use crate::diagnosis::Malformed;
 use crate::function::Function;
 use crate::span::Span;
+use crate::trust::Rejected;
 
 /// Most rules about functions other than USB. Each has a refusal counter in the kernel.
 pub const MAX_RULES: usize = 1000;
@@ -106,6 +107,21 @@ pub struct Validity {
     /// Not from this instant on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
+}
+
+impl Validity {
+    /// Whether a device may take the policy at `now`. It was signed at `issued`, so that it is not
+    /// earlier; when the time is not known, that is all that is known of it.
+    pub fn admits(self, now: Option<Timestamp>, issued: Timestamp) -> Result<(), Rejected> {
+        let least = now.map_or(issued, |now| now.max(issued));
+        match (self.not_before, self.not_after) {
+            (_, Some(end)) if least >= end => Err(Rejected::Expired { end }),
+            (Some(begin), _) if now.is_some() && least < begin => {
+                Err(Rejected::NotYetValid { begin })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Which devices a policy is for: those that are in every list that is given. Without any, all.
@@ -226,6 +242,23 @@ mod tests {
             ..device
         }));
         assert!(Audience::default().includes(device));
+    }
+
+    #[test]
+    fn a_policy_is_taken_between_its_begin_and_its_end() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let validity = Validity {
+            not_before: Some(at("2026-01-01T00:00:00Z")),
+            not_after: Some(at("2027-01-01T00:00:00Z")),
+        };
+        let issued = at("2025-12-01T00:00:00Z");
+        let code = |now: Option<&str>| validity.admits(now.map(at), issued).map_err(|no| no.code());
+        assert_eq!(code(Some("2025-12-31T23:59:59Z")), Err("not-yet-valid"));
+        assert_eq!(code(Some("2026-01-01T00:00:00Z")), Ok(()));
+        assert_eq!(code(Some("2027-01-01T00:00:00Z")), Err("expired"));
+        assert_eq!(code(None), Ok(()));
+        let late = validity.admits(None, at("2027-06-01T00:00:00Z"));
+        assert_eq!(late.map_err(|no| no.code()), Err("expired"));
     }
 
     #[test]

@@ -74,11 +74,12 @@ impl Signed for SignedPolicy {
 impl Verified<SignedPolicy> {
     /// What a decision needs of it, or why it is no policy.
     pub fn mandate(&self) -> Result<Verified<Mandate>, Rejected> {
-        let group = Group::from_bytes(&self.group).map_err(Rejected::Group)?;
+        let group = Group::from_bytes(&self.group).map_err(|why| Rejected::Group(Box::new(why)))?;
         Ok(self.derive(Mandate {
             company: self.company.clone(),
             version: self.version,
             issued: self.issued,
+            card: None,
             group_name: GROUP.to_owned(),
             policy: group.policy.into(),
             account: group.account,

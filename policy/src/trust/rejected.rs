@@ -79,9 +79,9 @@ pub enum Rejected {
         /// Its name.
         group: String,
     },
-    /// Signed, but no policy.
+    /// Signed, but no group with a policy.
     #[error("the signed policy makes no sense")]
-    Group(#[source] Unreadable),
+    Group(#[source] Box<Unreadable>),
     /// The manifest's key of the card is no P-256 point.
     #[error("the manifest's key of the card is no P-256 key")]
     CardKey,
@@ -107,6 +107,21 @@ pub enum Rejected {
     /// A release for another device or an ended association.
     #[error("the release is for another device or for an association that has ended")]
     OtherDevice,
+    /// The policy is not to be taken yet.
+    #[error("the policy is not valid before {begin}")]
+    NotYetValid {
+        /// From when it is.
+        begin: Timestamp,
+    },
+    /// The policy is no longer to be taken.
+    #[error("the policy is not valid since {end}")]
+    Expired {
+        /// Since when it is not.
+        end: Timestamp,
+    },
+    /// The policy is for other devices.
+    #[error("the policy is not for this device")]
+    OtherAudience,
     /// The key that was to sign did not.
     #[error("the key does not sign: {problem}")]
     NotSigned {
@@ -198,6 +213,9 @@ impl Rejected {
             Self::RolledBack { .. } => "rolled-back",
             Self::OtherCompany { .. } => "other-company",
             Self::OtherDevice => "other-device",
+            Self::NotYetValid { .. } => "not-yet-valid",
+            Self::Expired { .. } => "expired",
+            Self::OtherAudience => "other-audience",
             Self::NotSigned { .. } => "signing-failed",
             Self::Delegation(_) => "bad-delegation",
             Self::Pointless(_) => "pointless-delegation",

@@ -172,7 +172,10 @@ async fn keep_one(
     };
     let function = match &outcome.event {
         Event::Function(outcome) => Some(outcome.function.name()),
-        Event::Associated { .. } | Event::Rejected { .. } | Event::Released { .. } => None,
+        Event::Associated { .. }
+        | Event::Task { .. }
+        | Event::Rejected { .. }
+        | Event::Released { .. } => None,
     };
     let body = serde_json::to_string(outcome)
         .map_err(|_unwritable| StoreError::Damaged { what: "outcome" })?;
@@ -212,7 +215,7 @@ async fn follow(
             sqlx::query("UPDATE association SET released_at = ? WHERE id = ?")
                 .bind(outcome.at.to_string())
         }
-        Event::Function(_) | Event::Rejected { .. } => return Ok(()),
+        Event::Function(_) | Event::Task { .. } | Event::Rejected { .. } => return Ok(()),
     };
     query
         .bind(association.to_string())

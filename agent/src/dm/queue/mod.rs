@@ -331,7 +331,7 @@ fn shortened(mut event: Event) -> Event {
     match &mut event {
         Event::Function(outcome) => shorten(&mut outcome.proof),
         Event::Rejected { problem, .. } => shorten(problem),
-        Event::Associated { .. } | Event::Released { .. } => {}
+        Event::Associated { .. } | Event::Task { .. } | Event::Released { .. } => {}
     }
     event
 }

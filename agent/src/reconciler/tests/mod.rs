@@ -14,18 +14,39 @@ use crate::card::{CardEvent, CardReading};
 use crate::devices::Node;
 use crate::enforce::memory::Memory;
 use crate::enforce::probe::Met;
+use crate::facts::Wanted;
 use crate::request::Refused as Refusal;
 use crate::status::{Posture, Status};
 
+mod situation;
+
 /// A machine with one camera. What it meets follows from the kernel as of the last scan.
-#[derive(Default)]
 struct Fake {
+    clocks: Reading,
     /// What attempts meet instead of a refusal.
     leaks: bool,
     announced: Vec<(Function, bool)>,
 }
 
+impl Default for Fake {
+    fn default() -> Self {
+        Self {
+            clocks: Reading {
+                wall: "2026-11-23T13:00:00Z".parse().unwrap(),
+                since_boot: SignedDuration::from_mins(1),
+                boot: Uuid::from_u128(1),
+            },
+            leaks: false,
+            announced: Vec::new(),
+        }
+    }
+}
+
 impl World for Fake {
+    fn clocks(&mut self) -> Reading {
+        self.clocks
+    }
+
     fn scan(&mut self, _kernel: &mut dyn Kernel) -> Found {
         let mut found = Found::default();
         found.inventory.majors.insert(81, Function::Camera);
@@ -62,6 +83,7 @@ struct Bench {
     status: watch::Receiver<Published>,
     link: watch::Receiver<Option<Arc<Link>>>,
     expectation: watch::Receiver<Expectation>,
+    wanted: watch::Receiver<Wanted>,
 }
 
 fn company() -> SigningKey {
@@ -73,11 +95,15 @@ const ALL_ON: &str = "";
 
 impl Bench {
     fn new() -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), Memory::default())
+        Self::in_folder(
+            tempfile::tempdir().unwrap(),
+            Memory::default(),
+            Fake::default(),
+        )
     }
 
     /// Starts an agent on what another left: its state and its kernel.
-    fn in_folder(folder: TempDir, kernel: Memory) -> Self {
+    fn in_folder(folder: TempDir, kernel: Memory, world: Fake) -> Self {
         let identity = Identity::load_or_make(folder.path()).unwrap();
         let anchors: Arc<Anchors> = Arc::new([company().anchor().unwrap()].into_iter().collect());
         let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
@@ -89,10 +115,12 @@ impl Bench {
             kind: "laptop".to_owned(),
             anchors: Arc::clone(&anchors),
         });
+        let (wanted, asked) = watch::channel(Wanted::default());
         let outputs = Outputs {
             status,
             link,
             expectation,
+            wanted,
             nudge: Arc::new(Notify::new()),
             denials: broadcast::channel(4).0,
         };
@@ -100,9 +128,10 @@ impl Bench {
             settings: Settings::default(),
             folder: folder.path().to_owned(),
             anchors,
+            model: "Book 1".to_owned(),
             queue: Arc::new(Queue::open(folder.path()).unwrap()),
         };
-        let mut owner = Reconciler::new(kernel, Fake::default(), fixed, outputs, identity);
+        let mut owner = Reconciler::new(kernel, world, fixed, outputs, identity);
         owner.turn();
         Self {
             folder,
@@ -110,14 +139,19 @@ impl Bench {
             status: published,
             link: linked,
             expectation: expected,
+            wanted: asked,
         }
     }
 
     /// The agent ends without a word, and another starts.
     fn restarted(self) -> Self {
         let Self { folder, owner, .. } = self;
-        let kernel = owner.kernel;
-        Self::in_folder(folder, kernel)
+        let clocks = owner.world.clocks;
+        let world = Fake {
+            clocks,
+            ..Fake::default()
+        };
+        Self::in_folder(folder, owner.kernel, world)
     }
 
     fn insert(&mut self, policy: &str, version: u64) {
@@ -263,7 +297,7 @@ fn another_start_adopts_what_it_finds_without_a_step() {
 fn a_reboot_brings_it_all_back() {
     let mut bench = Bench::new();
     bench.insert(CAMERA_OFF, 1);
-    let bench = Bench::in_folder(bench.folder, Memory::default());
+    let bench = Bench::in_folder(bench.folder, Memory::default(), Fake::default());
     assert!(bench.is_refused());
 }
 
