@@ -153,11 +153,11 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn fix(text: &str, accuracy: u32) -> Option<Fix> {
-        Some(Fix {
+    fn fix(text: &str, accuracy: u32) -> Fix {
+        Fix {
             at: point(text),
             accuracy,
-        })
+        }
     }
 
     #[test]
@@ -179,10 +179,16 @@ mod tests {
             polygon: Vec::new(),
             accuracy: Some(100),
         };
-        assert_eq!(office.truth(fix("52.52, 13.405", 50)), Truth::Holds);
-        assert_eq!(office.truth(fix("52.522, 13.405", 50)), Truth::Unknown);
-        assert_eq!(office.truth(fix("52.53, 13.405", 50)), Truth::Fails);
-        assert_eq!(office.truth(fix("52.52, 13.405", 101)), Truth::Unknown);
+        assert_eq!(office.truth(Some(fix("52.52, 13.405", 50))), Truth::Holds);
+        assert_eq!(
+            office.truth(Some(fix("52.522, 13.405", 50))),
+            Truth::Unknown
+        );
+        assert_eq!(office.truth(Some(fix("52.53, 13.405", 50))), Truth::Fails);
+        assert_eq!(
+            office.truth(Some(fix("52.52, 13.405", 101))),
+            Truth::Unknown
+        );
         assert_eq!(office.truth(None), Truth::Unknown);
     }
 
@@ -204,10 +210,10 @@ mod tests {
             accuracy: None,
         };
         assert!(place.check().is_ok());
-        assert_eq!(place.truth(fix("0.2, 180", 100)), Truth::Holds);
-        assert_eq!(place.truth(fix("0.2, -180", 100)), Truth::Holds);
-        assert_eq!(place.truth(fix("0.9, 180", 100)), Truth::Fails);
-        assert_eq!(place.truth(fix("0.2, 178", 100)), Truth::Fails);
+        assert_eq!(place.truth(Some(fix("0.2, 180", 100))), Truth::Holds);
+        assert_eq!(place.truth(Some(fix("0.2, -180", 100))), Truth::Holds);
+        assert_eq!(place.truth(Some(fix("0.9, 180", 100))), Truth::Fails);
+        assert_eq!(place.truth(Some(fix("0.2, 178", 100))), Truth::Fails);
     }
 
     #[test]

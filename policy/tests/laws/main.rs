@@ -7,6 +7,7 @@
 
 mod arbitrary;
 mod deciding;
+mod describing;
 mod planning;
 mod signed;
 mod spelling;

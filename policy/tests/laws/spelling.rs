@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use crate::arbitrary::policy;
 use crate::signed::mandate;
 
-fn account() -> Option<Account> {
-    Some(Account {
+fn account() -> Account {
+    Account {
         server_url: "https://dm.b-company.example".to_owned(),
         server_id: "dm.b-company.example".to_owned(),
         ca: vec![0x30, 0x82, 0x01, 0x00],
-    })
+    }
 }
 
 fn xml(policy: &Policy) -> Vec<u8> {
@@ -27,7 +27,7 @@ fn from_xml(bytes: &[u8]) -> Policy {
 fn card(policy: Policy) -> Policy {
     let group = Group {
         policy,
-        account: account(),
+        account: Some(account()),
     };
     let read = Group::from_bytes(&group.to_bytes().unwrap()).unwrap();
     assert_eq!(read.account, group.account);
@@ -62,7 +62,7 @@ proptest! {
         policy in policy(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let mut bytes = Group { policy, account: account() }.to_bytes().unwrap();
+        let mut bytes = Group { policy, account: Some(account()) }.to_bytes().unwrap();
         for (place, byte) in damage {
             let place = place.index(bytes.len());
             bytes[place] = byte;
