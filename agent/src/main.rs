@@ -25,6 +25,7 @@ mod enforce;
 mod facts;
 mod heap;
 mod identity;
+mod nearby;
 mod ready;
 mod reconciler;
 mod request;

@@ -39,6 +39,11 @@ pub const PRODUCT: &[Installed] = &[
         0o644,
     ),
     (
+        Repository("agent/dist/geoclue-cardwarden.conf"),
+        "/etc/geoclue/conf.d/90-cardwarden.conf",
+        0o644,
+    ),
+    (
         Repository("server/dist/cardwarden-server.service"),
         "/usr/lib/systemd/system/cardwarden-server.service",
         0o644,

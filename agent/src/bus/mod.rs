@@ -8,7 +8,6 @@
 mod announce;
 mod authorise;
 mod object;
-mod socket;
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use zbus::connection::Builder;
 use zbus::fdo::{ObjectManager, RequestNameFlags};
 
 use crate::denial::Denial;
+use crate::nearby;
 use crate::request::Request;
 use crate::status::Published;
 use announce::Announcer;
@@ -47,7 +47,7 @@ pub(crate) async fn run(
     let socket = Path::new(SOCKET);
     let mut failures = PAUSES.iter();
     loop {
-        if let Err(error) = socket::appeared(socket).await {
+        if let Err(error) = nearby::appeared(socket).await {
             tracing::error!("cannot watch for {SOCKET}: {error}; D-Bus stays away until a restart");
             return;
         }
@@ -64,7 +64,7 @@ pub(crate) async fn run(
             Err(error) => {
                 tracing::warn!("cannot serve {NAME} on the system bus: {error}");
                 let pause = failures.next().copied();
-                if let Err(error) = socket::replaced(socket, pause).await {
+                if let Err(error) = nearby::stirred(socket, pause).await {
                     tracing::error!("cannot watch {SOCKET}: {error}; D-Bus stays away");
                     return;
                 }

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use zbus::Connection;
 use zbus::connection::Builder;
 
-use super::nearby::{self, Nearby};
 use super::{Complaint, Wanted};
+use crate::nearby::{self, Nearby};
 
 /// Longest time for a service to answer.
 const ANSWER: Duration = Duration::from_secs(10);

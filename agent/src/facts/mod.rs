@@ -13,7 +13,6 @@
 //! ```
 
 mod bus;
-mod nearby;
 mod network;
 mod nudges;
 mod place;

@@ -18,9 +18,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::bus::Bus;
-use super::nearby::Nearby;
 use super::service::follow;
 use super::{Complaint, PAUSE, ServerToReach, Slot};
+use crate::nearby::Nearby;
 use netlink::Events;
 use networkmanager::NetworkManager;
 

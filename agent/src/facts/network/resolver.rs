@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::domain;
-use crate::facts::nearby::Nearby;
+use crate::nearby::Nearby;
 
 /// Most that is read of the file, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
