@@ -123,35 +123,33 @@ fn period(period: &Period, zone: Option<&Zone>, sense: Sense) -> String {
 }
 
 fn network(network: &OnNetwork, sense: Sense) -> String {
-    let mut parts = Vec::new();
+    let mut names = Vec::new();
     if !network.ssid.is_empty() {
-        parts.push(format!(
+        names.push(format!(
             "the wireless network {}",
             any_of(network.ssid.iter())
         ));
     }
     if !network.id.is_empty() {
-        parts.push(format!("the connection {}", any_of(network.id.iter())));
+        names.push(format!("the connection {}", any_of(network.id.iter())));
     }
+    let mut marks = Vec::new();
     if !network.domain.is_empty() {
-        let domains = any_of(network.domain.iter());
-        parts.push(format!("a network with the search domain {domains}"));
+        marks.push(format!("the search domain {}", any_of(network.domain.iter())));
     }
     if !network.gateway.is_empty() {
-        let gateways = list(network.gateway.iter(), "or");
-        parts.push(format!("a network with the gateway {gateways}"));
+        marks.push(format!("the gateway {}", list(network.gateway.iter(), "or")));
     }
-    let on = if parts.is_empty() {
-        None
-    } else {
+    let on = (!names.is_empty() || !marks.is_empty()).then(|| {
         let is = sense.pick("is", "is not");
-        let one = if parts.len() > 1 {
-            ", all of one connection"
+        let name = if names.is_empty() {
+            "a network".to_owned()
         } else {
-            ""
+            names.join(" by ")
         };
-        Some(format!("the device {is} on {}{one}", list(parts, "and")))
-    };
+        let with = if marks.is_empty() { "" } else { " with " };
+        format!("the device {is} on {name}{with}{}", list(marks, "and"))
+    });
     let reached = network.server.as_ref().map(|server| {
         let answers = sense.pick("answers", "does not answer");
         format!(

@@ -8,7 +8,7 @@ use super::baseline_of;
 use super::condition::zone_name;
 use super::rule::{at, deed, devices, doubt, lasting, missed, notice, rule, task, when};
 use super::steps::{of_condition, of_devices};
-use super::words::{list, may, name, names, quoted, sentence};
+use super::words::{may, name, names, quoted, sentence};
 use crate::condition::{Condition, Zone};
 use crate::document::{Action, Direction, Notice, Policy, Remote, Rule, Storage, Switch, Task};
 use crate::function::{Function, Verdict};
@@ -107,18 +107,6 @@ impl Changes {
 /// What changes when `after` takes the place of `before`: first what is about all, then the
 /// baseline, the rules in the order of `after`, the tasks, and the server.
 pub fn diff(before: &Policy, after: &Policy) -> Vec<Change> {
-    let Policy {
-        organisation: _,
-        contact: _,
-        help: _,
-        zone: _,
-        validity: _,
-        audience: _,
-        baseline: _,
-        remote: _,
-        rules: _,
-        tasks: _,
-    } = before;
     let mut changes = Changes::default();
     about_all(&mut changes, before, after);
     baseline(&mut changes, before, after);
@@ -421,10 +409,10 @@ fn usb(changes: &mut Changes, id: &str, old: &Rule, new: &Rule) {
                 let (gone, come) = (absent(lists.0, lists.1), absent(lists.1, lists.0));
                 let mut parts = Vec::new();
                 if !come.is_empty() {
-                    parts.push(format!("now {key}: {}", devices(&come, "and")));
+                    parts.push(format!("now {key}: {}", devices(&come)));
                 }
                 if !gone.is_empty() {
-                    parts.push(format!("no longer {key}: {}", devices(&gone, "and")));
+                    parts.push(format!("no longer {key}: {}", devices(&gone)));
                 }
                 if parts.is_empty() {
                     parts.push(format!(
@@ -469,7 +457,7 @@ fn told(
         (&old, &new),
         || Effect::Other,
         || match new {
-            Some(new) => format!("{id}: {}.", notice(new)),
+            Some(new) => format!("{id}: {}", notice(new)),
             None => format!("{id}: people are told nothing any more."),
         },
     );

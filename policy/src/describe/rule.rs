@@ -1,7 +1,7 @@
 //! Rules and tasks in plain words: one sentence each, with what follows it.
 
 use super::condition::{condition, moment};
-use super::words::{days, list, may, names, quoted, sentence, span};
+use super::words::{days, may, names, quoted, sentence, span};
 use crate::condition::{Condition, Zone};
 use crate::document::{Action, At, Missed, Notice, OnUnknown, Rule, Switch, Task};
 use crate::function::Function;
@@ -11,18 +11,17 @@ use crate::usb::Match;
 const SHOWN: usize = 3;
 
 /// USB devices: the first few, and how many there are.
-pub(super) fn devices(matches: &[Match], joint: &str) -> String {
-    let shown = matches.iter().take(SHOWN).map(ToString::to_string);
+pub(super) fn devices(matches: &[Match]) -> String {
+    let mut words: Vec<String> = matches
+        .iter()
+        .take(SHOWN)
+        .map(ToString::to_string)
+        .collect();
     let more = matches.len().saturating_sub(SHOWN);
-    if more == 0 {
-        return list(shown, joint);
+    if more > 0 {
+        words.push(format!("and {more} more ({} in all)", matches.len()));
     }
-    let shown: Vec<String> = shown.collect();
-    format!(
-        "{} {joint} {more} more ({} in all)",
-        shown.join("; "),
-        matches.len()
-    )
+    words.join("; ")
 }
 
 /// What a rule does, without when: “the camera and NFC must not be used”.
@@ -32,22 +31,21 @@ pub(super) fn deed(rule: &Rule) -> String {
         Action::Enable => (&rule.allow, &rule.deny),
         Action::Disable | Action::Audit => (&rule.deny, &rule.allow),
     };
-    let subject = if named.is_empty() {
-        functions
-    } else {
-        format!("of {functions}, {}", devices(named, "and"))
-    };
     let verb = match rule.action {
         Action::Enable => "may be used",
         Action::Disable => disabling(rule),
-        Action::Audit => "may be used, but each use is noted as one that would be refused",
+        Action::Audit => "would be refused, which is only noted",
     };
     let but = if spared.is_empty() {
         String::new()
     } else {
-        format!(", except {}", devices(spared, "and"))
+        format!(", except: {}", devices(spared))
     };
-    format!("{subject} {verb}{but}")
+    if named.is_empty() {
+        format!("{functions} {verb}{but}")
+    } else {
+        format!("of {functions}, these {verb}: {}{but}", devices(named))
+    }
 }
 
 fn disabling(rule: &Rule) -> &'static str {
@@ -87,23 +85,24 @@ pub(super) fn notice(notice: &Notice) -> String {
 /// A rule, in sentences. `zone` is the policy's.
 pub fn rule(rule: &Rule, zone: Option<&Zone>) -> String {
     let deed = deed(rule);
-    let when = rule.when.as_ref().map_or_else(
-        || ".".to_owned(),
-        |when| {
+    let text = match &rule.when {
+        None => format!("{deed}."),
+        Some(when) => {
             let doubt = doubt(rule.action, rule.on_unknown);
-            let comma = if rule.allow.is_empty() && rule.deny.is_empty() {
-                ""
+            let when = condition(when, zone);
+            // A list of devices is long; what it is subject to comes first.
+            if rule.allow.is_empty() && rule.deny.is_empty() {
+                format!("{deed} {when}. {doubt}")
             } else {
-                ","
-            };
-            format!("{comma} {}. {doubt}", condition(when, zone))
-        },
-    );
+                format!("{when}, {deed}. {doubt}")
+            }
+        }
+    };
     let notify = rule
         .notify
         .as_ref()
-        .map_or_else(String::new, |told| format!(" {}.", notice(told)));
-    format!("Rule {}: {deed}{when}{notify}", quoted(&rule.id))
+        .map_or_else(String::new, |told| format!(" {}", notice(told)));
+    format!("Rule {}: {text}{notify}", quoted(&rule.id))
 }
 
 /// When a task runs.
@@ -155,7 +154,7 @@ pub fn task(task: &Task, zone: Option<&Zone>) -> String {
     let notify = task
         .notify
         .as_ref()
-        .map_or_else(String::new, |told| format!(" {}.", notice(told)));
+        .map_or_else(String::new, |told| format!(" {}", notice(told)));
     let weak = match task.action {
         Switch::Enable => " A disabling rule still counts for more.",
         Switch::Disable => "",

@@ -23,8 +23,8 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Names of which any will do.
-pub(super) fn any_of<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    list(names.into_iter().map(|name| quoted(name)), "or")
+pub(super) fn any_of<'a, I: IntoIterator<Item = &'a String>>(names: I) -> String {
+    list(names.into_iter().map(|name: &String| quoted(name)), "or")
 }
 
 /// The first letter large.
