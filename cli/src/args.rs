@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::key;
+pub(crate) use crate::policy::args::PolicyVerb;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -55,12 +56,24 @@ pub(crate) enum Verb {
     /// Lets a device go: issued by the company, applied on the device.
     #[command(subcommand)]
     Release(ReleaseVerb),
-    /// Checks policies and makes the keys that sign them.
+    /// Writes, checks, explains, tries out and signs policies, and makes the keys that sign.
     #[command(subcommand)]
     Policy(PolicyVerb),
     /// Lists, reads and writes smart cards.
     #[command(subcommand)]
     Card(CardVerb),
+    /// Writes the manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder; must exist.
+        folder: PathBuf,
+    },
+    /// Prints what makes a shell complete this command.
+    #[command(hide = true)]
+    Completions {
+        /// bash, elvish, fish, powershell or zsh.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -103,19 +116,6 @@ pub(crate) struct Issue {
     /// Where to write the release; must not exist yet.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyVerb {
-    /// Says whether a policy is well formed, and what it does.
-    Check {
-        /// The policy, TOML.
-        file: PathBuf,
-    },
-    /// Makes a company's signing key.
-    Keygen(Keygen),
-    /// Lets another key, such as a server's, speak for the company, within limits and until an end.
-    Delegate(Delegate),
 }
 
 /// The key that signs.

@@ -60,11 +60,36 @@ pub(crate) fn create(path: &Path, bytes: &[u8], readable: Readable) -> Result<()
     };
     write().map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            return Failure::new(format!(
-                "{} exists already and is not written over; choose another name",
-                path.display()
-            ));
+            return taken(path);
         }
+        Failure::because(format!("{} cannot be written", path.display()), &error)
+    })
+}
+
+/// Says that a file is there already.
+pub(crate) fn taken(path: &Path) -> Failure {
+    Failure::new(format!(
+        "{} exists already and is not written over; choose another name",
+        path.display()
+    ))
+}
+
+/// Writes a file that exists anew, with its permissions. Whatever happens meanwhile, it holds the
+/// old text or the new one.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        // A link stays one.
+        let path = path.canonicalize()?;
+        let permissions = std::fs::metadata(&path)?.permissions();
+        let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().set_permissions(permissions)?;
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|error: io::Error| {
         Failure::because(format!("{} cannot be written", path.display()), &error)
     })
 }

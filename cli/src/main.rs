@@ -12,6 +12,7 @@ mod card;
 mod failure;
 mod file;
 mod key;
+mod manual;
 mod output;
 mod policy;
 mod release;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Arguments, CardVerb, PolicyVerb, ReleaseVerb, Verb};
+use args::{Arguments, CardVerb, ReleaseVerb, Verb};
 use failure::Failure;
 use output::{Output, Paint};
 
@@ -49,11 +50,11 @@ fn run(verb: Verb, paint: Paint) -> Result<Output, Failure> {
             let statement = release::read(&file)?;
             agent::ask(async |bus| release::apply(&bus, &statement).await)
         }
-        Verb::Policy(PolicyVerb::Check { file }) => policy::check(&file),
-        Verb::Policy(PolicyVerb::Keygen(keygen)) => key::keygen(&keygen),
-        Verb::Policy(PolicyVerb::Delegate(delegate)) => key::delegate(&delegate),
+        Verb::Policy(verb) => policy::run(&verb, paint),
         Verb::Card(CardVerb::List { json }) => card::list(json),
         Verb::Card(CardVerb::Read(read)) => card::read(&read),
         Verb::Card(CardVerb::Write(write)) => card::write(&write),
+        Verb::Man { folder } => manual::pages(&folder),
+        Verb::Completions { shell } => manual::completions(shell),
     }
 }

@@ -6,7 +6,7 @@
     reason = "this is where output goes out"
 )]
 
-use std::io::IsTerminal as _;
+use std::io::{BufRead as _, IsTerminal, Write as _};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(crate) struct Output {
     text: String,
+    notes: String,
     exit: ExitCode,
 }
 
@@ -25,6 +26,7 @@ impl Output {
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
+            notes: String::new(),
             exit: ExitCode::SUCCESS,
         }
     }
@@ -34,6 +36,12 @@ impl Output {
         serde_json::to_string_pretty(value)
             .map(|text| Self::text(text + "\n"))
             .map_err(|error| Failure::because("the answer cannot be written as JSON", &error))
+    }
+
+    /// The same, with something for people beside what was asked for (on the standard error).
+    pub(crate) fn noting(mut self, notes: impl AsRef<str>) -> Self {
+        self.notes.push_str(notes.as_ref());
+        self
     }
 
     /// The same, ending otherwise.
@@ -47,6 +55,7 @@ impl Output {
     /// Prints it.
     pub(crate) fn print(self) -> ExitCode {
         print!("{}", self.text);
+        eprint!("{}", self.notes);
         self.exit
     }
 }
@@ -84,6 +93,52 @@ pub(crate) fn complain(failure: &Failure) -> ExitCode {
     failure.exit.status().into()
 }
 
+/// Questions to the person at the terminal, or to whatever stands on the standard input. They are
+/// asked on the standard error, so that the standard output holds the result alone.
+pub(crate) struct Questions {
+    answers: std::io::StdinLock<'static>,
+}
+
+impl Questions {
+    /// Says what is to come.
+    pub(crate) fn begin(greeting: &str) -> Self {
+        eprint!("{greeting}");
+        Self {
+            answers: std::io::stdin().lock(),
+        }
+    }
+
+    /// Asks until the answer makes sense; nothing at all stands for `usual`.
+    pub(crate) fn ask<T>(
+        &mut self,
+        question: &str,
+        usual: Option<&str>,
+        sense: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Failure> {
+        loop {
+            let shown = usual.map_or_else(String::new, |usual| format!(" [{usual}]"));
+            eprint!("{question}{shown} ");
+            let failed = |error| Failure::because("the question cannot be asked", &error);
+            std::io::stderr().flush().map_err(failed)?;
+            let mut line = String::new();
+            let length = self.answers.read_line(&mut line).map_err(failed)?;
+            if length == 0 {
+                return Err(Failure::new(
+                    "there was no answer; use --template where nobody can answer",
+                ));
+            }
+            let answer = match (line.trim(), usual) {
+                ("", Some(usual)) => usual,
+                (answer, _) => answer,
+            };
+            match sense(answer) {
+                Ok(sense) => return Ok(sense),
+                Err(problem) => eprintln!("  {}", harmless(&problem)),
+            }
+        }
+    }
+}
+
 /// Whether text is coloured.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Paint {
@@ -96,9 +151,18 @@ pub(crate) enum Paint {
 impl Paint {
     /// Colour for a terminal, unless `NO_COLOR` (no-color.org) or `TERM=dumb` says otherwise.
     pub(crate) fn for_terminal() -> Self {
+        Self::on(&std::io::stdout())
+    }
+
+    /// The same for what goes to the standard error.
+    pub(crate) fn for_errors() -> Self {
+        Self::on(&std::io::stderr())
+    }
+
+    fn on(stream: &impl IsTerminal) -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if std::io::stdout().is_terminal() && !refused {
+        if stream.is_terminal() && !refused {
             Self::Colour
         } else {
             Self::Plain
@@ -123,6 +187,14 @@ impl Paint {
     /// What is wrong.
     pub(crate) fn bad(self, text: &str) -> String {
         self.wrap("31", text)
+    }
+
+    /// In one of the 256 colours of terminals, on another one where it is given.
+    pub(crate) fn tint(self, colour: u8, on: Option<u8>, text: &str) -> String {
+        match on {
+            Some(on) => self.wrap(&format!("38;5;{colour};48;5;{on}"), text),
+            None => self.wrap(&format!("38;5;{colour}"), text),
+        }
     }
 
     fn wrap(self, code: &str, text: &str) -> String {

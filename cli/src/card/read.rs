@@ -6,21 +6,19 @@ use cardwarden_card::{Profile, READING_TIME};
 use cardwarden_policy::GroupEntry;
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::manifest::Manifest;
-use cardwarden_policy::trust::{Anchor, Anchors, Rejected, Verified};
+use cardwarden_policy::trust::{Rejected, Verified};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{MAX_PEM, with_card};
+use super::with_card;
 use crate::args::CardRead;
 use crate::failure::{Exit, Failure};
-use crate::file;
+use crate::key;
 use crate::output::{Lines, Output, harmless};
 
-/// Where the device's trusted keys lie.
-const TRUST: &str = "/etc/cardwarden/trust.d";
 /// Shows what a card holds, and whether it is believed here.
 pub(crate) fn read(arguments: &CardRead) -> Result<Output, Failure> {
-    let anchors = anchors(&arguments.trust)?;
+    let anchors = key::anchors(&arguments.trust)?;
     let contents = with_card(
         arguments.reader.as_deref(),
         READING_TIME,
@@ -195,22 +193,6 @@ fn describe(contents: &Contents) -> String {
         );
     }
     lines.into_text()
-}
-
-/// The device's trusted keys and those that were named. A directory that is not there trusts
-/// nobody.
-fn anchors(named: &[std::path::PathBuf]) -> Result<Anchors, Failure> {
-    let mut paths = Vec::new();
-    if let Ok(entries) = std::fs::read_dir(TRUST) {
-        let entries = entries.filter_map(Result::ok).map(|entry| entry.path());
-        paths.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "pem")));
-    }
-    paths.extend(named.iter().cloned());
-    let anchor = |path: &std::path::PathBuf| {
-        Anchor::from_pem(&file::read_text(path, MAX_PEM)?)
-            .map_err(|error| Failure::because(path.display().to_string(), &error))
-    };
-    paths.iter().map(anchor).collect()
 }
 
 #[cfg(test)]

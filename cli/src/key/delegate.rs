@@ -1,22 +1,18 @@
 //! `cardwarden policy delegate`: a company lends its word to another key.
 
-use cardwarden_policy::trust::{Anchor, Delegation, sign};
+use cardwarden_policy::trust::{Delegation, sign};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::trusted::anchor;
 use crate::args::Delegate;
 use crate::failure::Failure;
 use crate::file::{self, Readable};
 use crate::output::{Output, harmless};
 
-/// Longest public key in PEM that is read; P-256 and Ed25519 take less than 200 bytes.
-const MAX_PUBLIC: usize = 4096;
-
 /// Signs a delegation.
 pub(crate) fn delegate(arguments: &Delegate) -> Result<Output, Failure> {
-    let to = file::read_text(&arguments.to, MAX_PUBLIC)?;
-    let delegate = Anchor::from_pem(&to)
-        .map_err(|error| Failure::because(format!("{}", arguments.to.display()), &error))?;
+    let delegate = anchor(&arguments.to)?;
     let now = Timestamp::now();
     if arguments.until <= now {
         return Err(Failure::new(format!(

@@ -3,6 +3,7 @@
 mod delegate;
 mod pin;
 mod token;
+mod trusted;
 mod uri;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use cardwarden_policy::trust::{Delegate, MAX_DELEGATION, NoSigningKey, Signer};
 use zeroize::Zeroizing;
 
 pub(crate) use self::delegate::{delegate, instant};
+pub(crate) use self::trusted::anchors;
 pub(crate) use self::uri::Uri;
 use crate::args::{Algorithm, Keygen, Signing};
 use crate::failure::Failure;
