@@ -77,8 +77,22 @@ pub fn explain_device(
     let reason = reason(&ruling.source, authority, policy);
     let told = told(&ruling.source, ruling.access == Access::Refused, authority);
     let audited = audited(&ruling.audited);
+    let spared = policy.map_or_else(String::new, |policy| spared_by(policy, device, ruling));
     let port = device.port.escape_debug();
-    format!("{name} at port {port} {access}: {reason}.{audited}{told}")
+    format!("{name} at port {port} {access}: {reason}.{spared}{audited}{told}")
+}
+
+/// Says which rule leaves a device out that may be used.
+fn spared_by(policy: &Policy, device: &Device, ruling: &DeviceRuling) -> String {
+    let spares = |rule: &&Rule| {
+        rule.action == Action::Disable && rule.allow.iter().any(|one| one.matches(device))
+    };
+    policy
+        .rules
+        .iter()
+        .find(spares)
+        .filter(|_| ruling.access == Access::Full)
+        .map_or_else(String::new, |rule| format!(" Rule “{}” spares it.", rule.id))
 }
 
 /// What is told beside the reason: the notice, and, where something must not be used, whom to ask.
@@ -98,11 +112,8 @@ fn audited(rules: &[String]) -> String {
         return String::new();
     }
     let names: Vec<String> = rules.iter().map(|id| format!("“{id}”")).collect();
-    let (rule, would) = match names.len() {
-        1 => ("rule", "refuses nothing, but would"),
-        _ => ("rules", "refuse nothing, but would"),
-    };
-    format!(" On trial: {rule} {} {would}.", names.join(", "))
+    let rule = if names.len() == 1 { "rule" } else { "rules" };
+    format!(" On trial: {rule} {} would refuse it.", names.join(", "))
 }
 
 fn rule_of<'a>(policy: &'a Policy, source: &Source) -> Option<&'a Rule> {

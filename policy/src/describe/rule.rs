@@ -90,8 +90,9 @@ pub fn rule(rule: &Rule, zone: Option<&Zone>) -> String {
         Some(when) => {
             let doubt = doubt(rule.action, rule.on_unknown);
             let when = condition(when, zone);
-            // A list of devices is long; what it is subject to comes first.
-            if rule.allow.is_empty() && rule.deny.is_empty() {
+            // What is subject to it may be long; then the condition comes first.
+            let is_short = rule.allow.is_empty() && rule.deny.is_empty();
+            if is_short && rule.action != Action::Audit {
                 format!("{deed} {when}. {doubt}")
             } else {
                 format!("{when}, {deed}. {doubt}")

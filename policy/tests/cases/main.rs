@@ -10,7 +10,6 @@
 
 mod scenario;
 #[path = "../laws/signed.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
 mod signed;
 mod text;
 

@@ -107,22 +107,30 @@ impl Device<'_> {
 
     fn rulings(&self, decision: &Decision, text: &mut String) {
         writeln!(text, "decision{}", self.until(decision.until)).unwrap();
+        // Functions of which the same is to be said share a line.
+        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
         for (function, ruling) in &decision.rulings {
             let verdict = if ruling.read_only {
                 "read-only"
             } else {
                 ruling.verdict.name()
             };
-            let mut reason = source(&ruling.source);
+            let mut line = format!("{verdict}: {}", source(&ruling.source));
             if !ruling.audited.is_empty() {
-                write!(reason, ", on trial {}", ruling.audited.join(" ")).unwrap();
+                write!(line, ", on trial {}", ruling.audited.join(" ")).unwrap();
             }
-            let until = self.until(ruling.until);
-            writeln!(text, "  {function:<13} {verdict:<9} {reason}{until}").unwrap();
+            line.push_str(&self.until(ruling.until));
+            match lines.iter_mut().find(|(known, _)| *known == line) {
+                Some((_, functions)) => functions.push(function.name()),
+                None => lines.push((line, vec![function.name()])),
+            }
+        }
+        for (line, functions) in lines {
+            writeln!(text, "  {} {line}", functions.join(" ")).unwrap();
         }
         for (port, ruling) in &decision.devices {
             let (access, reason) = (ruling.access.name(), source(&ruling.source));
-            writeln!(text, "  port {port:<8} {access:<9} {reason}").unwrap();
+            writeln!(text, "  port {port} {access}: {reason}").unwrap();
         }
     }
 
