@@ -2,6 +2,7 @@
 //!
 //! Instructions are counted in a machine whose clock is the number of executed instructions, so those figures are
 //! the same in every run. Times are a guest's wall-clock times under whatever executes it; the table says which.
+//! What is pure is measured on the host, by a program of its own (`tests/measure`).
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use crate::pins::Kernel;
 use crate::place;
 use crate::say::{progress, result};
 use crate::scenario;
+use crate::setup;
 
 /// One measured figure.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ type Measurement = fn(&mut Vec<Figure>) -> Result<()>;
 
 /// The groups, in the order in which they run.
 const GROUPS: &[(&str, Measurement)] = &[
+    ("policy", policy),
     ("kernel", kernel),
     ("card", card),
     ("dm", dm),
@@ -86,8 +89,9 @@ fn print(figures: &[Figure]) {
             .bound
             .map_or_else(|| "-".to_owned(), |bound| format!("{bound}"));
         let verdict = if figure.holds() { "" } else { "  BROKEN" };
-        let value = format!("{:.1}", figure.value);
-        let value = value.trim_end_matches(".0");
+        let digits = if figure.value < 10.0 { 2 } else { 1 };
+        let value = format!("{:.digits$}", figure.value);
+        let value = value.trim_end_matches('0').trim_end_matches('.');
         result(format!(
             "{:<36} {value:>12} {bound:>12}  {}{verdict}",
             figure.key, figure.unit
@@ -99,6 +103,51 @@ fn number(text: &str) -> Result<f64> {
     text.trim()
         .parse()
         .with_context(|| format!("'{text}' is no number"))
+}
+
+/// What deciding, compiling and carrying a policy costs, on the host.
+fn policy(figures: &mut Vec<Figure>) -> Result<()> {
+    const KEYS: [(&str, Option<f64>, &str); 9] = [
+        ("policy.decide_us_1", Some(5.0), "µs, one USB rule"),
+        ("policy.decide_us_10", None, "µs, 10 rules, 200 devices"),
+        (
+            "policy.decide_us_10000",
+            Some(1000.0),
+            "µs, 10,000 rules, 200 devices",
+        ),
+        ("policy.growth_10_to_10000", Some(1.2), "times as long"),
+        ("policy.compile_ms_10000", Some(50.0), "ms"),
+        (
+            "policy.compile_kib_10000",
+            Some(8.0 * 1024.0),
+            "KiB at most, with the policy",
+        ),
+        ("policy.read_ms_10000", None, "ms, from TOML"),
+        ("policy.bytes_per_rule", None, "bytes on a card"),
+        // A card's object of 1,905 bytes less our header of 12 (card/src/piv/object.rs).
+        (
+            "policy.bytes_20",
+            Some(1893.0),
+            "bytes, 20 rules with an account",
+        ),
+    ];
+    let build = setup::cargo().args(["run", "--quiet", "--release"]);
+    let printed = build
+        .args(["--package", "cardwarden-measure"])
+        .current_dir(place::repository())
+        .text()?;
+    let measured: Value = serde_json::from_str(&printed).context("read the measured figures")?;
+    for (key, bound, unit) in KEYS {
+        let name = key.trim_start_matches("policy.");
+        let value = measured.get(name).and_then(Value::as_f64);
+        figures.push(Figure {
+            key,
+            value: value.with_context(|| format!("{name} was not measured"))?,
+            bound,
+            unit,
+        });
+    }
+    Ok(())
 }
 
 /// What an open(2) costs more while camera and Bluetooth are off: the median over several files and devices.

@@ -19,9 +19,6 @@ use crate::suite;
 /// What stands for the property tests where a target is named.
 pub const PROPERTIES: &str = "properties";
 
-/// Inputs that the tests try for each target: all of them take less than a minute of two processors.
-const INPUTS: u64 = 20_000;
-
 /// The seed of runs that are to be the same every time.
 const SAME_SEED: u64 = 1;
 
@@ -50,8 +47,8 @@ pub struct Wish {
 /// How far a run of libFuzzer goes.
 #[derive(Debug, Clone, Copy)]
 enum Extent {
-    /// So many inputs from the seeds alone, the same every time.
-    Inputs(u64),
+    /// As many inputs as the target says, from the seeds alone, the same every time.
+    Bounded,
     /// So many seconds, from this seed, with all that earlier runs came upon.
     Seconds(u64, u64),
 }
@@ -95,11 +92,11 @@ pub fn bounded() -> Result<()> {
     let fuzzer = Fuzzer::build()?;
     let targets = fuzzer.targets(None)?;
     progress(format!(
-        "test: fuzzing {} targets, {INPUTS} inputs each",
+        "test: fuzzing {} targets, the same inputs every time",
         targets.len()
     ));
     ensure!(
-        fuzzer.try_all(&targets, Extent::Inputs(INPUTS))?,
+        fuzzer.try_all(&targets, Extent::Bounded)?,
         "fuzzing found something"
     );
     Ok(())
@@ -245,20 +242,23 @@ impl Fuzzer {
 
     fn libfuzzer(&self, target: &str, extent: Extent) -> Result<Run> {
         let prepared = self.prepared.join(target);
-        let longest = std::fs::read_to_string(prepared.join("longest")).context("read a length")?;
+        let told = |what: &str| {
+            let path = prepared.join(what);
+            std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
+        };
         let run = Run::new(&self.program)
             .env("CARDWARDEN_FUZZ_TARGET", target)
-            .arg(format!("-max_len={longest}"))
+            .arg(format!("-max_len={}", told("longest")?))
             .arg(format!("-dict={}", prepared.join("words").display()))
             .arg(format!("-timeout={SLOWEST}"))
             .arg(format!("-rss_limit_mb={MEMORY}"));
         // What is new goes to the first folder.
         let (run, corpus) = match extent {
-            Extent::Inputs(inputs) => {
+            Extent::Bounded => {
                 let corpus = folder(&format!("bounded/{target}"))?;
                 clear(&corpus)?;
                 let run = run
-                    .arg(format!("-runs={inputs}"))
+                    .arg(format!("-runs={}", told("inputs")?))
                     .arg(format!("-seed={SAME_SEED}"));
                 (run, corpus)
             }
@@ -362,7 +362,7 @@ mod tests {
             "#20000\tDONE   cov: 1822 ft: 4411 corp: 611/300Kb lim: 4096 exec/s: 6666 rss: 33Mb",
             "Done 20000 runs in 3 second(s)",
         ] {
-            progress.follow(line, "any", Extent::Inputs(1));
+            progress.follow(line, "any", Extent::Bounded);
         }
         assert_eq!(
             progress.to_string(),

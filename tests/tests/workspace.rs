@@ -33,6 +33,7 @@ const DRAWING: &[(&str, &[&str])] = &[
         "cardwarden-fuzz",
         &["cardwarden-card", "cardwarden-policy", "omadm"],
     ),
+    ("cardwarden-measure", &["cardwarden-policy"]),
     ("cardwarden-tests", &[]),
 ];
 

@@ -3,9 +3,9 @@
 use cardwarden_card::reader::Error;
 use cardwarden_card::{READING_TIME, Transport, open, read_selected, tlv};
 
-use crate::Target;
 use crate::company::COMPANY;
 use crate::signed::genuine;
+use crate::{QUICK, SLOW, Target};
 
 /// Data objects lie within their bytes, and are read again as they are written.
 pub(crate) const TLV: Target = Target {
@@ -39,6 +39,7 @@ pub(crate) const TLV: Target = Target {
         ]
     },
     words: &[],
+    inputs: QUICK,
     longest: 512,
 };
 
@@ -78,6 +79,7 @@ pub(crate) const ANSWERS: Target = Target {
         ]
     },
     words: &["CWMO\u{1}M", "CWMO\u{1}G"],
+    inputs: SLOW,
     longest: 4096,
 };
 

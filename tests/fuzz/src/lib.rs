@@ -31,9 +31,16 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// Words of the language, which no mutation of bytes would ever come upon.
     pub words: &'static [&'static str],
+    /// How many inputs the tests try: as many as take some seconds.
+    pub inputs: u32,
     /// Most bytes that are tried at once: somewhat more than the longest seed.
     pub longest: usize,
 }
+
+/// Inputs in the tests for what reads and writes only.
+const QUICK: u32 = 50_000;
+/// Inputs in the tests for what checks signatures.
+const SLOW: u32 = 5_000;
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
@@ -60,7 +67,7 @@ pub fn target(name: &str) -> Option<&'static Target> {
 }
 
 impl Target {
-    /// Writes what libFuzzer wants to know: `DIR/NAME/seeds/…`, `DIR/NAME/words` and `DIR/NAME/longest`.
+    /// Writes what libFuzzer wants to know: `DIR/NAME/seeds/…`, `words`, `longest` and `inputs`.
     pub fn write(&self, dir: &Path) -> io::Result<()> {
         let dir = dir.join(self.name);
         let seeds = dir.join("seeds");
@@ -68,21 +75,21 @@ impl Target {
         for (number, seed) in (self.seeds)().iter().enumerate() {
             std::fs::write(seeds.join(format!("{number:02}")), seed)?;
         }
-        let words: String = self
-            .words
-            .iter()
-            .map(|word| format!("{}\n", quoted(word)))
-            .collect();
+        let words: Vec<String> = self.words.iter().map(|word| quoted(word)).collect();
         // libFuzzer takes an empty file for a missing one.
-        std::fs::write(dir.join("words"), format!("# {}\n{words}", self.name))?;
-        std::fs::write(dir.join("longest"), self.longest.to_string())
+        std::fs::write(
+            dir.join("words"),
+            format!("# {}\n{}\n", self.name, words.join("\n")),
+        )?;
+        std::fs::write(dir.join("longest"), self.longest.to_string())?;
+        std::fs::write(dir.join("inputs"), self.inputs.to_string())
     }
 }
 
 /// A word as libFuzzer's dictionaries spell it.
 fn quoted(word: &str) -> String {
-    let escaped: String = word.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
-    format!("\"{escaped}\"")
+    let escaped: Vec<String> = word.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    format!("\"{}\"", escaped.concat())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use omadm::server::{self, Received};
 use omadm::tnds::{Format, Node};
 use omadm::{DevInfo, GenericAlert, SessionId, ddf, message, tnds, wbxml, xml};
 
-use crate::Target;
+use crate::{QUICK, Target};
 
 const SERVER: &str = "https://dm.example.test/dm";
 
@@ -26,6 +26,7 @@ pub(crate) const XML: Target = Target {
     },
     seeds: || SAMPLES.clone(),
     words: XML_WORDS,
+    inputs: QUICK,
     longest: 4096,
 };
 
@@ -47,6 +48,7 @@ pub(crate) const WBXML: Target = Target {
             .collect()
     },
     words: &["-//SYNCML//DTD SyncML 1.2//EN"],
+    inputs: QUICK,
     longest: 2048,
 };
 
@@ -84,6 +86,7 @@ pub(crate) const TREE: Target = Target {
         "DDFName",
         "MIME",
     ],
+    inputs: QUICK,
     longest: 2048,
 };
 
@@ -124,6 +127,7 @@ pub(crate) const DESCRIPTION: Target = Target {
         "Scope",
         "DFTitle",
     ],
+    inputs: QUICK,
     longest: 2048,
 };
 
@@ -152,6 +156,7 @@ pub(crate) const CLIENT: Target = Target {
         seeds
     },
     words: XML_WORDS,
+    inputs: QUICK,
     longest: 4096,
 };
 
@@ -179,6 +184,7 @@ pub(crate) const SERVER_SIDE: Target = Target {
         seeds
     },
     words: XML_WORDS,
+    inputs: QUICK,
     longest: 4096,
 };
 

@@ -3,8 +3,8 @@
 use cardwarden_policy::usb::usbguard::import;
 use cardwarden_policy::{Group, Policy};
 
-use crate::Target;
 use crate::company::POLICY;
+use crate::{QUICK, Target};
 
 /// Any text is a policy or is not, and what is read is written and read again as the same: as
 /// TOML, as Management Objects, and as the one by way of the other.
@@ -23,6 +23,7 @@ pub(crate) const TOML: Target = Target {
         ]
     },
     words: TOML_WORDS,
+    inputs: QUICK,
     longest: 4096,
 };
 
@@ -43,6 +44,7 @@ pub(crate) const USBGUARD: Target = Target {
     },
     seeds: || vec![USBGUARD_RULES.into()],
     words: USBGUARD_WORDS,
+    inputs: QUICK,
     longest: 1024,
 };
 

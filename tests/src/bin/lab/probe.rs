@@ -2,7 +2,7 @@
 //! answer, so that an error of the shell is not taken for one of the kernel.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use cardwarden_tests::say::result;
@@ -30,6 +30,17 @@ pub(crate) enum Try {
         /// Until this file exists
         #[arg(long)]
         until: PathBuf,
+    },
+    /// Open a file again and again until the kernel answers so; prints when it did first, in milliseconds since 1970
+    /// by the wall clock, and how often it had answered otherwise
+    Until {
+        /// `open` or an error, such as `EPERM`
+        answer: String,
+        /// The file
+        path: PathBuf,
+        /// How long at most, whatever the wall clock says
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
     },
     /// Count the instructions of an open(2): the most frequent of 1000 counts
     Count {
@@ -62,6 +73,11 @@ pub(crate) fn attempt(what: &Try) -> Result<()> {
             Ok(())
         }
         Try::Hammer { path, until } => hammer(path, until),
+        Try::Until {
+            answer,
+            path,
+            seconds,
+        } => until(answer, path, Duration::from_secs(*seconds)),
         Try::Count { paths } => {
             for path in paths {
                 result(crate::count::most_frequent(path)?);
@@ -82,6 +98,25 @@ fn opened(path: &Path) -> Result<(), Errno> {
 
 fn word(attempt: Result<(), Errno>) -> String {
     attempt.map_or_else(|errno| format!("{errno:?}"), |()| "open".to_owned())
+}
+
+fn until(answer: &str, path: &Path, limit: Duration) -> Result<()> {
+    let start = Instant::now();
+    let mut others = 0_u64;
+    loop {
+        // The clock is read first: the answer was given at this instant or later.
+        let at = SystemTime::now();
+        let said = word(opened(path));
+        if said == answer {
+            let at = at.duration_since(UNIX_EPOCH).context("read the clock")?;
+            result(format!("{} {others}", at.as_millis()));
+            return Ok(());
+        }
+        others += 1;
+        if start.elapsed() > limit {
+            bail!("after {limit:?} the kernel still answers {said}");
+        }
+    }
 }
 
 fn hammer(path: &Path, until: &Path) -> Result<()> {
