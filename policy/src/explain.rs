@@ -52,7 +52,11 @@ pub fn explain_by(
     });
     let whole = policy.map_or("", |policy| by_whole(policy, function, &ruling.source));
     let spared = policy.map_or_else(String::new, |policy| spared(policy, &ruling.source));
-    let told = told(&ruling.source, ruling.verdict == Verdict::Disabled, authority);
+    let told = told(
+        &ruling.source,
+        ruling.verdict == Verdict::Disabled,
+        authority,
+    );
     let audited = audited(&ruling.audited);
     format!("{function} is {state}: {reason}{whole}{until}.{spared}{audited}{told}")
 }
@@ -66,7 +70,12 @@ pub fn explain_device(
 ) -> String {
     let name = device.name.as_deref().filter(|name| !name.is_empty());
     let name = name.map_or_else(
-        || format!("The USB device {:04x}:{:04x}", device.vendor, device.product),
+        || {
+            format!(
+                "The USB device {:04x}:{:04x}",
+                device.vendor, device.product
+            )
+        },
         |name| format!("The USB device “{}”", name.escape_debug()),
     );
     let access = match ruling.access {
@@ -92,7 +101,9 @@ fn spared_by(policy: &Policy, device: &Device, ruling: &DeviceRuling) -> String 
         .iter()
         .find(spares)
         .filter(|_| ruling.access == Access::Full)
-        .map_or_else(String::new, |rule| format!(" Rule “{}” spares it.", rule.id))
+        .map_or_else(String::new, |rule| {
+            format!(" Rule “{}” spares it.", rule.id)
+        })
 }
 
 /// What is told beside the reason: the notice, and, where something must not be used, whom to ask.
@@ -160,11 +171,7 @@ fn spared(policy: &Policy, source: &Source) -> String {
     }
 }
 
-fn reason(
-    source: &Source,
-    authority: Option<Authority<'_>>,
-    policy: Option<&Policy>,
-) -> String {
+fn reason(source: &Source, authority: Option<Authority<'_>>, policy: Option<&Policy>) -> String {
     let whose = authority.map_or_else(String::new, |authority| {
         format!(
             " of version {} of the policy of {}",

@@ -135,10 +135,16 @@ fn network(network: &OnNetwork, sense: Sense) -> String {
     }
     let mut marks = Vec::new();
     if !network.domain.is_empty() {
-        marks.push(format!("the search domain {}", any_of(network.domain.iter())));
+        marks.push(format!(
+            "the search domain {}",
+            any_of(network.domain.iter())
+        ));
     }
     if !network.gateway.is_empty() {
-        marks.push(format!("the gateway {}", list(network.gateway.iter(), "or")));
+        marks.push(format!(
+            "the gateway {}",
+            list(network.gateway.iter(), "or")
+        ));
     }
     let on = (!names.is_empty() || !marks.is_empty()).then(|| {
         let is = sense.pick("is", "is not");
@@ -163,13 +169,13 @@ fn network(network: &OnNetwork, sense: Sense) -> String {
 
 fn place(place: &Place, sense: Sense) -> String {
     let is = sense.pick("is", "is not");
-    let area = match place.circle {
-        Some(circle) => format!("within {} m of {}", circle.radius, circle.centre),
-        None => {
+    let area = place.circle.map_or_else(
+        || {
             let corners = place.polygon.iter().map(|corner| format!("({corner})"));
             format!("inside the area with the corners {}", list(corners, "and"))
-        }
-    };
+        },
+        |circle| format!("within {} m of {}", circle.radius, circle.centre),
+    );
     let known = place.accuracy.map_or_else(String::new, |metres| {
         format!(", by a position known to {metres} m or better")
     });

@@ -3,9 +3,7 @@
 
 mod condition;
 mod diff;
-mod implied;
 mod rule;
-mod steps;
 mod words;
 
 use std::fmt;

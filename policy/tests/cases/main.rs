@@ -3,7 +3,7 @@
 //! review.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "in a test, a panic is the failure, and a file may be half written"
 )]
@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use cardwarden_policy::{Policy, describe};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(name)
 }
 
 /// Compares with the reviewed text, or writes it.

@@ -64,7 +64,9 @@ impl Device<'_> {
     }
 
     fn until(&self, until: Option<Timestamp>) -> String {
-        until.map_or_else(String::new, |until| format!(", until {}", self.shown(until)))
+        until.map_or_else(String::new, |until| {
+            format!(", until {}", self.shown(until))
+        })
     }
 
     fn live(&mut self, moment: &Moment, text: &mut String) {

@@ -73,7 +73,11 @@ fn runs(what: &str, at: &At, expected: impl Iterator<Item = Minute>) {
     assert!(!expected.is_empty(), "{what}");
     let mut now = timestamp(minutes.start - 1);
     for run in expected {
-        assert_eq!(at.next(None, now), Some(timestamp(run)), "{what} after {now}");
+        assert_eq!(
+            at.next(None, now),
+            Some(timestamp(run)),
+            "{what} after {now}"
+        );
         now = timestamp(run);
     }
     let next = at.next(None, now);

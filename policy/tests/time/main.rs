@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::as_conversions,
     reason = "in a test, a panic is the failure"
 )]
 

@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use cardwarden_policy::condition::{Condition, Surroundings, Truth};
 use cardwarden_policy::facts::Facts;
-use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// Minutes since 1970, of UTC or of a wall clock.
 pub(crate) type Minute = i64;
@@ -29,6 +29,11 @@ pub(crate) struct WallClock {
     due: Vec<Option<Minute>>,
 }
 
+/// A count of minutes as a place in a list.
+fn place(minutes: Minute) -> usize {
+    usize::try_from(minutes).unwrap()
+}
+
 /// What the wall clock shows at a minute of UTC.
 pub(crate) fn civil(zone: Tz, minute: Minute) -> Minute {
     let utc = DateTime::from_timestamp(minute * 60, 0).unwrap();
@@ -41,14 +46,14 @@ impl WallClock {
         let shown: Vec<Minute> = minutes.clone().map(|minute| civil(zone, minute)).collect();
         let first_civil = *shown.iter().min().unwrap();
         let last_civil = *shown.iter().max().unwrap();
-        let mut due = vec![None; (last_civil - first_civil + 1) as usize];
-        let at = |civil: Minute| (civil - first_civil) as usize;
+        let mut due = vec![None; place(last_civil - first_civil + 1)];
+        let at = |civil: Minute| place(civil - first_civil);
         for (minute, now) in minutes.clone().zip(&shown) {
             due[at(*now)].get_or_insert(minute);
         }
         for (minute, pair) in minutes.clone().skip(1).zip(shown.windows(2)) {
-            for (count, skipped) in (pair[0] + 1..pair[1]).enumerate() {
-                due[at(skipped)].get_or_insert(minute + count as Minute);
+            for (counted, skipped) in (minute..).zip(pair[0] + 1..pair[1]) {
+                due[at(skipped)].get_or_insert(counted);
             }
         }
         Self {
@@ -70,12 +75,14 @@ impl WallClock {
 
     /// When a civil minute is due, where this walk shows it.
     pub(crate) fn due(&self, civil: Minute) -> Option<Minute> {
-        *self.due.get(usize::try_from(civil - self.first_civil).ok()?)?
+        *self
+            .due
+            .get(usize::try_from(civil - self.first_civil).ok()?)?
     }
 
     /// The days that begin within the walk, each with its first civil minute.
     pub(crate) fn days(&self) -> impl Iterator<Item = (NaiveDate, Minute)> {
-        let last = self.first_civil + self.due.len() as Minute;
+        let last = self.first_civil + Minute::try_from(self.due.len()).unwrap();
         (self.first_civil.div_euclid(DAY)..last.div_euclid(DAY)).map(|day| {
             let date = NaiveDate::from_epoch_days(i32::try_from(day).unwrap()).unwrap();
             (date, day * DAY)
@@ -114,7 +121,7 @@ impl Window {
         let last = if self.to > self.from { 0 } else { DAY };
         clock
             .days()
-            .filter(|(date, _)| self.days[date.weekday().num_days_from_monday() as usize])
+            .filter(|(date, _)| self.days[place(date.weekday().num_days_from_monday().into())])
             .filter_map(|(_, begin)| {
                 let start = clock.due(begin + self.from)?;
                 let end = clock.due(begin + last + self.to)?;
@@ -127,11 +134,11 @@ impl Window {
 
 /// Every minute of a walk in which one of the spans holds.
 pub(crate) fn held(spans: &[Range<Minute>], minutes: &Range<Minute>) -> Vec<bool> {
-    let mut held = vec![false; (minutes.end - minutes.start) as usize];
+    let mut held = vec![false; place(minutes.end - minutes.start)];
     for span in spans {
         let begin = span.start.clamp(minutes.start, minutes.end) - minutes.start;
         let end = span.end.clamp(minutes.start, minutes.end) - minutes.start;
-        held[begin as usize..end as usize].fill(true);
+        held[place(begin)..place(end)].fill(true);
     }
     held
 }
@@ -150,7 +157,11 @@ pub(crate) fn timestamp(minute: Minute) -> Timestamp {
 }
 
 pub(crate) fn minute_of(date: &str) -> Minute {
-    NaiveDateTime::parse_from_str(date, "%Y-%m-%dT%H:%M").unwrap().and_utc().timestamp() / 60
+    NaiveDateTime::parse_from_str(date, "%Y-%m-%dT%H:%M")
+        .unwrap()
+        .and_utc()
+        .timestamp()
+        / 60
 }
 
 /// The year's minutes of UTC.
@@ -189,7 +200,7 @@ pub(crate) fn next_change(condition: &Condition, now: Timestamp) -> Option<Times
     condition.next_change(around, now)
 }
 
-/// Compares every minute, and the second before it.
+/// Compares every minute.
 pub(crate) fn compare_minutes(
     what: &str,
     condition: &Condition,
@@ -211,13 +222,21 @@ pub(crate) fn compare_edges(
 ) {
     let mut now = timestamp(minutes.start);
     let held = held(spans, &(minutes.start..minutes.end + 1));
-    let is_held = |minute: Minute| held[(minute - minutes.start) as usize];
+    let is_held = |minute: Minute| held[place(minute - minutes.start)];
     for edge in edges(spans, minutes) {
         let next = next_change(condition, now);
-        assert_eq!(next, Some(timestamp(edge)), "{what}: the change after {now}");
+        assert_eq!(
+            next,
+            Some(timestamp(edge)),
+            "{what}: the change after {now}"
+        );
         now = timestamp(edge);
-        let before = now - TimeDelta::seconds(1).to_std().unwrap();
-        assert_eq!(holds(condition, before), is_held(edge - 1), "{what} before {now}");
+        let before = now - SignedDuration::from_secs(1);
+        assert_eq!(
+            holds(condition, before),
+            is_held(edge - 1),
+            "{what} before {now}"
+        );
         assert_eq!(holds(condition, now), is_held(edge), "{what} at {now}");
     }
     let next = next_change(condition, now);

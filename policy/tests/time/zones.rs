@@ -19,7 +19,7 @@ fn changes(zone: Tz) -> Vec<Minute> {
 
 #[test]
 fn every_zone_changes_its_clock_when_the_oracle_does() {
-    let (mut zones, mut changed) = (0, 0);
+    let (mut zones, mut seen) = (0, 0);
     for zone in chrono_tz::TZ_VARIANTS {
         let window = Window {
             zone,
@@ -29,19 +29,19 @@ fn every_zone_changes_its_clock_when_the_oracle_does() {
         };
         let condition = window.condition();
         zones += 1;
-        // A zone that changes nothing has a day looked at all the same.
+        // A zone that changes nothing has half a day looked at all the same.
         let changes = changes(zone);
         let middle = year(YEAR).start + 200 * DAY;
         for around in changes.iter().copied().chain([middle]) {
-            let minutes = around - DAY / 2..around + DAY / 2;
+            let minutes = around - DAY / 4..around + DAY / 4;
             let clock = WallClock::walk(zone, minutes.start - 4 * DAY..minutes.end + 9 * DAY);
             let spans = window.spans(&clock);
             let what = format!("{window:?}");
             compare_minutes(&what, &condition, &spans, &minutes);
             compare_edges(&what, &condition, &spans, &minutes);
-            changed += clock.jumps().len();
+            seen += clock.jumps().len();
         }
     }
     assert!(zones > 500, "{zones} zones");
-    assert!(changed > 300, "{changed} changes");
+    assert!(seen > 300, "{seen} changes");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::diff::Effect;
+use super::Effect;
 use super::implied::covers;
 use crate::condition::Condition;
 use crate::document::Action;
