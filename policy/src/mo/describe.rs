@@ -42,9 +42,12 @@ fn nodes(fields: &[Field]) -> impl Iterator<Item = Node> {
         } else {
             Occurrence::ZeroOrOne
         };
-        node.described(about)
+        let mut node = node
+            .described(about)
             .occurs(occurrence)
-            .takes([Access::Get, Access::Replace])
+            .takes([Access::Get, Access::Replace]);
+        node.properties.default = field.default.map(str::to_owned);
+        node
     })
 }
 

@@ -16,6 +16,11 @@ pub(super) fn table(fields: &[Field], node: &Node, at: &str) -> Result<Value, Un
         };
         object.insert(field.key.to_owned(), value(field, child, &below)?);
     }
+    for field in fields {
+        if let Some(default) = field.default {
+            object.entry(field.key).or_insert_with(|| default.into());
+        }
+    }
     Ok(Value::Object(object))
 }
 
@@ -47,7 +52,7 @@ fn value(field: &Field, node: &Node, at: &str) -> Result<Value, Unreadable> {
         Shape::Notice(fields) | Shape::Table(fields) => table(fields, node, at)?,
         Shape::List(fields) => interior(node, at)?
             .iter()
-            .map(|item| table(fields, item, &format!("{at}/{}", item.name)))
+            .map(|item| named(fields, item, &format!("{at}/{}", item.name)))
             .collect::<Result<Vec<Value>, _>>()?
             .into(),
         Shape::Names => {
@@ -61,6 +66,16 @@ fn value(field: &Field, node: &Node, at: &str) -> Result<Value, Unreadable> {
             names?.into()
         }
     })
+}
+
+/// A table that is named by its id.
+fn named(fields: &[Field], item: &Node, at: &str) -> Result<Value, Unreadable> {
+    let mut table = table(fields, item, at)?;
+    let id = item.name.replace("%2F", "/").replace("%25", "%");
+    if let Some(table) = table.as_object_mut() {
+        table.insert("id".to_owned(), id.into());
+    }
+    Ok(table)
 }
 
 /// A value in TOML.

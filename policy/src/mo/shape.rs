@@ -13,7 +13,8 @@ pub(super) enum Shape {
     Notice(&'static [Field]),
     /// A table of these nodes.
     Table(&'static [Field]),
-    /// Any number of tables of these nodes, each with a name that says nothing, in order.
+    /// Any number of tables of these nodes, in order, each named by its `id`. A slash or a percent
+    /// sign in an id is written as in a URI (`%2F`, `%25`).
     List(&'static [Field]),
     /// Texts by name.
     Names,
@@ -25,6 +26,8 @@ pub(super) struct Field {
     pub(super) key: &'static str,
     pub(super) shape: Shape,
     pub(super) is_needed: bool,
+    /// What it holds when it is not there.
+    pub(super) default: Option<&'static str>,
     pub(super) about: &'static str,
 }
 
@@ -34,6 +37,7 @@ const fn needed(name: &'static str, key: &'static str, shape: Shape, about: &'st
         key,
         shape,
         is_needed: true,
+        default: None,
         about,
     }
 }
@@ -63,18 +67,15 @@ const NOTICE: &[Field] = &[
 
 const RULE: &[Field] = &[
     needed(
-        "Id",
-        "id",
-        Shape::Text,
-        "The rule's name, unique among the rules.",
-    ),
-    needed(
         "Functions",
         "functions",
         Shape::Words,
         "What it is about: camera, usb.storage …",
     ),
-    needed("Action", "action", Shape::Text, "enable, disable or audit."),
+    Field {
+        default: Some("disable"),
+        ..optional("Action", "action", Shape::Text, "enable, disable or audit.")
+    },
     optional(
         "When",
         "when",
@@ -114,12 +115,6 @@ const RULE: &[Field] = &[
 ];
 
 const TASK: &[Field] = &[
-    needed(
-        "Id",
-        "id",
-        Shape::Text,
-        "The task's name, unique among the tasks.",
-    ),
     needed("Functions", "functions", Shape::Words, "What it switches."),
     needed("Action", "action", Shape::Text, "enable or disable."),
     needed("At", "at", Shape::Toml, "When it runs."),

@@ -22,6 +22,7 @@ pub(super) fn table(fields: &[Field], value: &Value) -> Result<Vec<Node>, Unwrit
     fields
         .iter()
         .filter_map(|field| Some((field, object.get(field.key)?)))
+        .filter(|(field, value)| field.default.is_none() || value.as_str() != field.default)
         .map(|(field, value)| node(field, value))
         .collect()
 }
@@ -59,10 +60,8 @@ fn node(field: &Field, value: &Value) -> Result<Node, Unwritable> {
         }
         Shape::List(fields) => {
             let items = value.as_array().ok_or_else(|| unfit(field.key))?;
-            let items: Result<Vec<Node>, _> = (1_u32..)
-                .zip(items)
-                .map(|(number, item)| Ok(Node::interior(number.to_string(), table(fields, item)?)))
-                .collect();
+            let items: Result<Vec<Node>, _> =
+                items.iter().map(|item| named(fields, item)).collect();
             Node::interior(field.name, items?)
         }
         Shape::Names => {
@@ -74,6 +73,18 @@ fn node(field: &Field, value: &Value) -> Result<Node, Unwritable> {
             Node::interior(field.name, leaves?)
         }
     })
+}
+
+/// A table that is named by its id.
+fn named(fields: &[Field], item: &Value) -> Result<Node, Unwritable> {
+    let mut item = item.clone();
+    let id = item.as_object_mut().and_then(|item| item.remove("id"));
+    let id = id
+        .as_ref()
+        .and_then(Value::as_str)
+        .ok_or_else(|| unfit("id"))?;
+    let name = id.replace('%', "%25").replace('/', "%2F");
+    Ok(Node::interior(name, table(fields, &item)?))
 }
 
 /// Words with spaces between them.

@@ -161,6 +161,7 @@ fn notice() -> impl Strategy<Value = Notice> {
 prop_compose! {
     /// Any rule that a policy may have.
     pub(crate) fn rule(index: usize)(
+        name in prop::sample::select(vec!["rule", "r/1 %", "a%2Fb", " x", "Ü"]),
         functions in prop::collection::btree_set(function(), 1..4),
         action in prop::sample::select(vec![Action::Enable, Action::Disable, Action::Audit]),
         when in prop::option::of(condition()),
@@ -171,7 +172,7 @@ prop_compose! {
         notify in prop::option::of(notice()),
     ) -> Rule {
         fitting(Rule {
-            id: format!("rule-{index}"),
+            id: format!("{name}-{index}"),
             functions,
             action,
             when,

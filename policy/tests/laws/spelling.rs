@@ -94,25 +94,21 @@ fn the_description_that_is_shipped_is_the_one_that_holds() {
 #[test]
 fn an_unknown_node_and_a_wrong_value_are_refused_with_their_address() {
     let rule = |nodes: Vec<Node>| {
-        let rules = Node::interior("Rules", [Node::interior("1", nodes)]);
+        let rules = Node::interior("Rules", [Node::interior("a", nodes)]);
         Policy::from_mo(&Node::interior("Policy", [rules]).of_kind(mo::POLICY)).unwrap_err()
     };
     let leaf = |name, text: &str| Node::leaf(name, Format::Chr, text);
     assert_eq!(
         rule(vec![leaf("Colour", "red")]).to_string(),
-        "/Rules/1/Colour: there is no such node"
+        "/Rules/a/Colour: there is no such node"
     );
     assert_eq!(
         rule(vec![leaf("When", "{ weekly")]).to_string(),
-        "/Rules/1/When: it should be a value in TOML"
+        "/Rules/a/When: it should be a value in TOML"
     );
     let smuggled = rule(vec![leaf("When", "{}\ncontact = 'x'")]);
     assert!(matches!(smuggled, Unreadable::Value { .. }), "{smuggled}");
-    let misspelt = rule(vec![
-        leaf("Id", "a"),
-        leaf("Functions", "camra"),
-        leaf("Action", "disable"),
-    ]);
+    let misspelt = rule(vec![leaf("Functions", "camra"), leaf("Action", "disable")]);
     assert!(
         misspelt.to_string().contains("did you mean `camera`?"),
         "{misspelt}"
