@@ -31,7 +31,7 @@ pub(crate) enum PolicyVerb {
     Sign(Box<Sign>),
     /// Says whether a signed policy is believed, and what is in it.
     Verify(Verify),
-    /// Reads the rules of `USBGuard`, and says what they become here.
+    #[command(about = "Turns the rules of USBGuard into rules of a policy, as far as can be")]
     ImportUsbguard(ImportUsbguard),
     /// Makes a company's signing key.
     Keygen(Keygen),

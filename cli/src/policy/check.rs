@@ -59,14 +59,14 @@ pub(super) fn check(arguments: &Check) -> Result<Output, Failure> {
         Output::json(&checked)?
     } else {
         let mut text = String::new();
-        let mut notes = String::new();
+        let mut notes = Vec::new();
         for (path, result) in &results {
             match result {
                 Ok(good) => text += &good.line(path),
-                Err(fault) => notes += &fault.show(Paint::for_errors()),
+                Err(fault) => notes.push(fault.show(Paint::for_errors())),
             }
         }
-        Output::text(text).noting(notes)
+        Output::text(text).noting(notes.join("\n"))
     };
     Ok(if all_good {
         output

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use omadm::tnds;
 
 use super::fault::Fault;
+use super::layout;
 use crate::failure::Failure;
 use crate::file;
 use crate::output::Paint;
@@ -54,7 +55,7 @@ impl Format {
         let unwritable =
             |error: &dyn std::error::Error| Failure::because("it cannot be written", error);
         if self == Self::Toml {
-            return Ok(group.policy.to_toml().into_bytes());
+            return toml(&group.policy).map(String::into_bytes);
         }
         let wbxml = group.to_bytes().map_err(|error| unwritable(&error))?;
         if self == Self::Wbxml {
@@ -63,6 +64,11 @@ impl Format {
         let document = tnds::Document::from_wbxml(&wbxml).map_err(|error| unwritable(&error))?;
         document.to_xml().map_err(|error| unwritable(&error))
     }
+}
+
+/// A policy in TOML, as people would write it.
+pub(super) fn toml(policy: &Policy) -> Result<String, Failure> {
+    layout::written(policy).ok_or_else(|| Failure::new("the policy cannot be written as TOML"))
 }
 
 /// Why a file gives no policy.

@@ -102,7 +102,7 @@ impl Fault {
                 Some(at) => mark.label(harmless(at)),
                 None => mark,
             };
-            let lines = Snippet::source(text.as_str())
+            let lines = Snippet::source(shown(text))
                 .path(self.file.as_str())
                 .annotation(mark);
             title.element(lines)
@@ -123,13 +123,40 @@ fn first_line(text: &str, place: &Place) -> std::ops::Range<usize> {
     place.bytes.start..place.bytes.start.saturating_add(length)
 }
 
+/// Words with which messages begin to say what to do.
+const ADVICE: [&str; 6] = [
+    "did you mean ",
+    "write ",
+    "give ",
+    "add ",
+    "name ",
+    "allow ",
+];
+
 /// What is wrong, and what to do about it: messages say the first, then the second after a
 /// semicolon.
 fn split(message: &str) -> (String, Option<String>) {
     match message.split_once("; ") {
-        Some((what, help)) => (what.to_owned(), Some(help.to_owned())),
-        None => (message.to_owned(), None),
+        Some((what, help)) if ADVICE.iter().any(|word| help.starts_with(word)) => {
+            (what.to_owned(), Some(help.to_owned()))
+        }
+        Some(_) | None => (message.to_owned(), None),
     }
+}
+
+/// A text without control characters, in which everything is where it was.
+fn shown(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let is_shown = !c.is_control() || matches!(c, '\n' | '\t');
+            let (c, count) = if is_shown {
+                (c, 1)
+            } else {
+                ('?', c.len_utf8())
+            };
+            std::iter::repeat_n(c, count)
+        })
+        .collect()
 }
 
 #[cfg(test)]

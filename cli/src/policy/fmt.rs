@@ -12,11 +12,11 @@ use super::fault::Fault;
 use super::layout::lay_out;
 use crate::failure::{Exit, Failure};
 use crate::file;
-use crate::output::{Output, harmless};
+use crate::output::{Lines, Output, harmless};
 
 /// Lays files out, or says which would change.
 pub(super) fn fmt(arguments: &Fmt) -> Result<Output, Failure> {
-    let mut changed = String::new();
+    let mut changed = Lines::default();
     for path in &arguments.files {
         let text = file::read_text(path, MAX_DOCUMENT)?;
         let formatted = format(path, &text)?;
@@ -25,12 +25,13 @@ pub(super) fn fmt(arguments: &Fmt) -> Result<Output, Failure> {
         }
         let name = harmless(&path.display().to_string());
         if arguments.check {
-            changed += &format!("{name} would change\n");
+            changed.add(&format!("{name} would change"));
         } else {
             file::replace(path, formatted.as_bytes())?;
-            changed += &format!("{name} is laid out anew\n");
+            changed.add(&format!("{name} is laid out anew"));
         }
     }
+    let changed = changed.into_text();
     let would_change = arguments.check && !changed.is_empty();
     let output = Output::text(changed);
     Ok(if would_change {

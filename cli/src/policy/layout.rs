@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use cardwarden_policy::Policy;
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, KeyMut, RawString, Table, Value};
 
 /// Longest line, in characters, that a list may take; the longest that text editors show well.
@@ -75,6 +76,36 @@ pub(super) fn lay_out(text: &str) -> Option<String> {
         .filter(|paragraph| !paragraph.is_empty())
         .collect();
     Some(paragraphs.join("\n\n") + "\n")
+}
+
+/// A policy as people would write it.
+pub(super) fn written(policy: &Policy) -> Option<String> {
+    let mut document: DocumentMut = policy.to_toml().parse().ok()?;
+    for list in ["rules", "tasks"] {
+        let tables = document
+            .get_mut(list)
+            .and_then(Item::as_array_of_tables_mut);
+        for table in tables.into_iter().flat_map(|tables| tables.iter_mut()) {
+            for (name, item) in table.iter_mut() {
+                match name.get() {
+                    "when" | "at" => on_one_line(item),
+                    "notify" => {}
+                    _ => item.make_value(),
+                }
+            }
+        }
+    }
+    lay_out(&document.to_string())
+}
+
+/// `when.weekly = { … }` instead of a table of its own.
+fn on_one_line(item: &mut Item) {
+    if let Some(table) = item.as_table_mut() {
+        table.set_dotted(true);
+        table.iter_mut().for_each(|(_, inner)| inner.make_value());
+    } else {
+        item.make_value();
+    }
 }
 
 /// The comments that begin a text and are about all of it, and the rest: they end with a blank
@@ -199,7 +230,7 @@ fn indented(raw: Option<&RawString>, indent: &str) -> String {
         if std::mem::take(&mut is_apart) {
             lines.push('\n');
         }
-        lines += &format!("{indent}{line}\n");
+        lines.extend([indent, line, "\n"]);
     }
     // A paragraph of its own before the first key, such as what the whole file is about.
     if is_apart && text.trim_end_matches([' ', '\t']).ends_with("\n\n") {
@@ -292,4 +323,21 @@ fn list(array: &mut Array, indent: &str, column: usize) {
     }
     array.set_trailing(format!("\n{rest}{indent}"));
     array.set_trailing_comma(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_written_as_people_write_it() {
+        let policy = include_str!("../../tests/expected/week.toml");
+        let written = written(&Policy::from_toml(policy).unwrap()).unwrap();
+        assert_eq!(written, policy);
+        let everything = include_str!("../../../policy/tests/documents/everything.toml");
+        let everything = Policy::from_toml(everything).unwrap();
+        let text = super::written(&everything).unwrap();
+        assert_eq!(Policy::from_toml(&text).unwrap(), everything);
+        assert!(!text.contains("[[rules.allow]]"), "{text}");
+    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::{Sign, Verify};
 use super::check::count;
-use super::document::{NoPolicy, load};
+use super::document::{NoPolicy, load, toml};
 use crate::failure::{Exit, Failure};
 use crate::file::{self, Readable};
 use crate::key;
@@ -77,7 +77,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<Output, Failure> {
     };
     let (mandate, signed) = verified;
     if let Some(out) = &arguments.out {
-        let text = mandate.policy.to_toml();
+        let text = toml(&mandate.policy)?;
         file::create(out, text.as_bytes(), Readable::All)?;
     }
     let contents = Contents {

@@ -1,6 +1,6 @@
 //! `cardwarden policy simulate`: what a policy decides at a time and in surroundings, and why.
 
-use cardwarden_policy::{Context, Decision, Function, Policy, Ruling};
+use cardwarden_policy::{Context, Decision, Function, Policy, Ruling, Source, Verdict};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -68,11 +68,12 @@ pub(super) fn simulate(arguments: &Simulate, paint: Paint) -> Result<Output, Fai
     }
     let screen = Screen {
         paint,
+        policy: simulation.policy(),
         zone: simulation.zone(),
         at,
     };
     let mut lines = Lines::default();
-    screen.head(&mut lines, simulation.policy());
+    screen.head(&mut lines);
     screen.functions(&mut lines, &decision);
     screen.devices(&mut lines, &decision);
     screen.notes(&mut lines, &unknown, not_taken);
@@ -109,15 +110,16 @@ fn not_taken(policy: &Policy, at: Timestamp) -> Option<&'static str> {
         .then_some("not-after")
 }
 
-struct Screen {
+struct Screen<'a> {
     paint: Paint,
+    policy: &'a Policy,
     zone: TimeZone,
     at: Timestamp,
 }
 
-impl Screen {
-    fn head(&self, lines: &mut Lines, policy: &Policy) {
-        let whose = match &policy.organisation {
+impl Screen<'_> {
+    fn head(&self, lines: &mut Lines) {
+        let whose = match &self.policy.organisation {
             Some(organisation) => format!("the policy of {}", harmless(organisation)),
             None => "the policy".to_owned(),
         };
@@ -157,6 +159,9 @@ impl Screen {
             .until
             .map_or_else(|| "-".to_owned(), |until| self.time(until));
         let mut why = why(ruling);
+        if self.spares(function, ruling) {
+            why += ", but for the devices that it allows";
+        }
         if state == State::OffUnknown {
             why += ", since facts are not known";
         }
@@ -167,6 +172,16 @@ impl Screen {
             why = format!("{why} (watched by {})", ruling.audited.join(", "));
         }
         format!("{function:<14}{word}{until:<18}{}", harmless(&why))
+    }
+
+    /// Whether the rule that gave a ruling leaves some devices out.
+    fn spares(&self, function: Function, ruling: &Ruling) -> bool {
+        let rules = self.policy.rules.iter();
+        let mut given = rules.filter(|rule| ruling.source.id() == Some(rule.id.as_str()));
+        matches!(ruling.source, Source::Rule { .. })
+            && function.is_usb()
+            && ruling.verdict == Verdict::Disabled
+            && given.any(|rule| !rule.allow.is_empty())
     }
 
     fn time(&self, instant: Timestamp) -> String {

@@ -16,6 +16,8 @@ use crate::failure::Failure;
 const BEFORE: SignedDuration = SignedDuration::from_hours(24 * 366);
 /// Most runs of tasks that are looked at for the end of a ruling.
 const MAX_RUNS: usize = 64;
+/// How often it is looked again for the end of a ruling: about a year of two windows a day.
+const MAX_LOOKS: usize = 16;
 /// Most stretches of a timeline; a week of many windows has some hundred.
 const MAX_STRETCHES: usize = 10_000;
 
@@ -124,6 +126,9 @@ impl Simulation {
                 }
             }
         }
+        for (function, ruling) in &mut decision.rulings {
+            ruling.until = self.end(*function, ruling);
+        }
         decision.until = decision
             .rulings
             .values()
@@ -131,6 +136,21 @@ impl Simulation {
             .chain(decision.until)
             .min();
         decision
+    }
+
+    /// The instant at which a ruling ends. A decision that has too much to look at names one at
+    /// which it looks again.
+    fn end(&self, function: Function, ruling: &Ruling) -> Option<Timestamp> {
+        let mut until = ruling.until?;
+        for _ in 0..MAX_LOOKS {
+            let later = self.decide(until);
+            let later = later.rulings.get(&function)?;
+            if !is_as(ruling, later) {
+                return Some(until);
+            }
+            until = later.until?;
+        }
+        None
     }
 
     /// What holds from one instant to another, in order.

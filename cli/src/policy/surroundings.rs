@@ -27,7 +27,7 @@ const ACCURACY: u32 = 10;
 /// What surrounds the device. What is not said is not known to it.
 #[derive(Args, Debug, Default)]
 pub(crate) struct Around {
-    /// The network connection that is up, as NetworkManager calls it; none, without any.
+    /// The network connection that is up, by its name; none, when there is no network.
     #[arg(long, value_name = "ID")]
     network: Option<String>,
     /// The wireless network's name.

@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::args::ImportUsbguard;
 use super::check::count;
+use super::document::toml;
 use crate::failure::{Exit, Failure};
 use crate::file::{self, Readable};
-use crate::output::{Output, harmless};
+use crate::output::{Lines, Output, harmless};
 
 /// `import-usbguard --json`.
 #[derive(Serialize)]
@@ -43,7 +44,7 @@ pub(super) fn import(arguments: &ImportUsbguard) -> Result<Output, Failure> {
         rules: rules(&import),
         ..Policy::default()
     };
-    let fragment = policy.to_toml();
+    let fragment = toml(&policy)?;
     if let Some(out) = &arguments.out {
         file::create(out, fragment.as_bytes(), Readable::All)?;
     }
@@ -104,8 +105,9 @@ fn notes(import: &Import) -> Vec<Note<'_>> {
 }
 
 fn report(import: &Import) -> String {
-    let mut text = format!(
-        "cardwarden: {} devices or kinds of device allowed, {} refused, everything else {}; {}\n",
+    let mut lines = Lines::default();
+    lines.add(&format!(
+        "cardwarden: {} devices or kinds of device allowed, {} refused, everything else {}; {}",
         import.allow.len(),
         import.deny.len(),
         if import.default_block {
@@ -117,15 +119,13 @@ fn report(import: &Import) -> String {
             0 => "nothing to know of the lines".to_owned(),
             notes => count(notes, "thing") + " to know of the lines:",
         }
-    );
+    ));
     for note in notes(import) {
-        text += &format!(
-            "  line {}, {}: {}\n      {}\n",
-            note.line,
-            note.outcome,
-            note.why,
-            harmless(note.text)
-        );
+        lines.add(&format!(
+            "  line {}, {}: {}",
+            note.line, note.outcome, note.why
+        ));
+        lines.add(&format!("      {}", harmless(note.text)));
     }
-    text
+    lines.into_text()
 }

@@ -21,7 +21,19 @@ impl Screen {
         let mut lines = self.heading(agent);
         let known: Vec<_> = Known::ALL
             .iter()
-            .filter_map(|known| functions.get(known.name()))
+            .filter_map(|known| {
+                functions
+                    .get(known.name())
+                    .map(|function| (known, function))
+            })
+            .filter(|(known, function)| {
+                // A part that is as its whole is says nothing new.
+                let whole = known.whole().and_then(|whole| functions.get(whole.name()));
+                whole.is_none_or(|whole| {
+                    (&whole.verdict, &whole.reason) != (&function.verdict, &function.reason)
+                })
+            })
+            .map(|(_, function)| function)
             .collect();
         lines.add("");
         lines.append(&self.table(&known));

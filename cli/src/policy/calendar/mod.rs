@@ -4,6 +4,8 @@ mod picture;
 mod screen;
 mod week;
 
+use std::path::Path;
+
 use cardwarden_policy::Context;
 use jiff::Timestamp;
 
@@ -13,11 +15,8 @@ use super::simulation::{Simulation, zone};
 use super::surroundings::unknown;
 use crate::failure::Failure;
 use crate::file::{self, Readable};
-use crate::output::{Output, Paint, harmless};
+use crate::output::{Lines, Output, Paint, harmless};
 use week::Week;
-
-/// How a week becomes a picture.
-type Draw = fn(&Week) -> Result<Vec<u8>, Failure>;
 
 /// Shows a week, or draws it.
 pub(super) fn calendar(arguments: &Calendar, paint: Paint) -> Result<Output, Failure> {
@@ -39,16 +38,22 @@ pub(super) fn calendar(arguments: &Calendar, paint: Paint) -> Result<Output, Fai
     let unknown = unknown(&policy, &context.facts);
     let simulation = Simulation::new(policy, context, begin)?;
     let week = Week::of(&simulation, monday, unknown)?;
-    let mut written = String::new();
-    for (path, draw) in [
-        (&arguments.svg, picture::svg as Draw),
-        (&arguments.png, picture::png),
-    ] {
-        if let Some(path) = path {
-            file::create(path, &draw(&week)?, Readable::All)?;
-            written += &format!("{} is drawn\n", harmless(&path.display().to_string()));
-        }
+    let mut written = Lines::default();
+    let mut write = |path: &Path, picture: Vec<u8>| {
+        file::create(path, &picture, Readable::All)?;
+        written.add(&format!(
+            "{} is drawn",
+            harmless(&path.display().to_string())
+        ));
+        Ok::<(), Failure>(())
+    };
+    if let Some(path) = &arguments.svg {
+        write(path, picture::svg(&week))?;
     }
+    if let Some(path) = &arguments.png {
+        write(path, picture::png(&week)?)?;
+    }
+    let written = written.into_text();
     if arguments.json {
         return Ok(Output::json(&week)?.noting(written));
     }

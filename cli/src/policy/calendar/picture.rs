@@ -56,9 +56,8 @@ const fn colours(state: State) -> (&'static str, &'static str) {
 }
 
 /// Draws a week.
-#[expect(clippy::unnecessary_wraps, reason = "as for the other kind of picture")]
-pub(super) fn svg(week: &Week) -> Result<Vec<u8>, Failure> {
-    Ok(draw(week).into_bytes())
+pub(super) fn svg(week: &Week) -> Vec<u8> {
+    draw(week).into_bytes()
 }
 
 /// Draws a week in dots.
@@ -164,11 +163,16 @@ impl Sheet {
         )
     }
 
+    fn add(&mut self, shape: &str) {
+        self.0.push_str(shape);
+        self.0.push('\n');
+    }
+
     fn text(&mut self, x: u32, y: u32, (size, ink): (u32, &str), text: &str) {
-        self.0 += &format!(
-            "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" fill=\"{ink}\" xml:space=\"preserve\">{}</text>\n",
+        self.add(&format!(
+            "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" fill=\"{ink}\" xml:space=\"preserve\">{}</text>",
             escaped(text)
-        );
+        ));
     }
 
     fn head(&mut self, week: &Week) {
@@ -195,27 +199,27 @@ impl Sheet {
 
     fn swatch(&mut self, x: u32, y: u32, state: State) {
         let (fill, _) = colours(state);
-        self.0 += &format!(
-            "<rect x=\"{x}\" y=\"{y}\" width=\"22\" height=\"15\" rx=\"3\" fill=\"{fill}\"/>\n"
-        );
+        self.add(&format!(
+            "<rect x=\"{x}\" y=\"{y}\" width=\"22\" height=\"15\" rx=\"3\" fill=\"{fill}\"/>"
+        ));
     }
 
     /// The hours above the days, with a tick for each quarter.
     fn hours(&mut self) {
         for hour in 0..=24_u16 {
             let x = pixels(across(hour.saturating_mul(60)));
-            self.0 += &format!(
-                "<text x=\"{x}\" y=\"{}\" font-size=\"{SMALL}\" fill=\"{PALE_INK}\" text-anchor=\"middle\">{hour:02}</text>\n",
+            self.add(&format!(
+                "<text x=\"{x}\" y=\"{}\" font-size=\"{SMALL}\" fill=\"{PALE_INK}\" text-anchor=\"middle\">{hour:02}</text>",
                 TOP - 16
-            );
+            ));
         }
         for quarter in 0..=96_u16 {
             let length = if quarter % 4 == 0 { 7 } else { 3 };
             let x = pixels(across(quarter.saturating_mul(15)));
-            self.0 += &format!(
-                "<path d=\"M{x} {}v{length}\" stroke=\"#9fb0bc\" stroke-width=\"1\"/>\n",
+            self.add(&format!(
+                "<path d=\"M{x} {}v{length}\" stroke=\"#9fb0bc\" stroke-width=\"1\"/>",
                 TOP - 4 - length
-            );
+            ));
         }
     }
 
@@ -223,11 +227,11 @@ impl Sheet {
     fn day(&mut self, day: &Day, top: u32) -> u32 {
         let rows = u32::try_from(day.rows.len()).unwrap_or_default();
         let height = rows.saturating_mul(ROW).saturating_add(2 * ROOM);
-        self.0 += &format!(
-            "<rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"6\" fill=\"{CARD}\"/>\n",
+        self.add(&format!(
+            "<rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"6\" fill=\"{CARD}\"/>",
             LEFT - 16,
             WIDTH - 2 * LEFT + 32
-        );
+        ));
         let name = top.saturating_add(ROOM + 17);
         self.text(LEFT, name, (15, INK), &day.date.strftime("%A").to_string());
         if rows > 1 {
@@ -259,11 +263,11 @@ impl Sheet {
     fn bar(&mut self, bar: &Bar, y: u32) {
         let (fill, _) = colours(bar.state);
         let (from, to) = (across(bar.from), across(bar.to));
-        self.0 += &format!(
-            "<rect x=\"{}\" y=\"{y}\" width=\"{}\" height=\"{BAR}\" rx=\"3\" fill=\"{fill}\"/>\n",
+        self.add(&format!(
+            "<rect x=\"{}\" y=\"{y}\" width=\"{}\" height=\"{BAR}\" rx=\"3\" fill=\"{fill}\"/>",
             pixels(from),
             pixels(to.saturating_sub(from))
-        );
+        ));
     }
 
     /// The hours as thin lines over the bars; every sixth is stronger.
@@ -274,10 +278,10 @@ impl Sheet {
             } else {
                 ("#ffffff", "0.8")
             };
-            self.0 += &format!(
-                "<path d=\"M{} {top}v{height}\" stroke=\"{ink}\" stroke-width=\"{width}\" stroke-opacity=\"0.45\"/>\n",
+            self.add(&format!(
+                "<path d=\"M{} {top}v{height}\" stroke=\"{ink}\" stroke-width=\"{width}\" stroke-opacity=\"0.45\"/>",
                 pixels(across(hour))
-            );
+            ));
         }
     }
 

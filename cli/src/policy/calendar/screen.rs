@@ -31,7 +31,7 @@ pub(super) fn show(week: &Week, paint: Paint, width: usize) -> String {
     };
     lines.add(&paint.strong(&format!(
         "{whose}, {}",
-        week.monday.strftime("week %V of %G")
+        week.monday.strftime("week %-V of %G")
     )));
     lines.add(&screen.legend());
     for day in &week.days {
@@ -90,10 +90,11 @@ impl Screen {
 
     fn head(&self, day: &str) -> String {
         let (step, width) = if self.is_narrow { (6, 6) } else { (3, 6) };
-        let hours: String = (0..24)
+        let hours: Vec<String> = (0..24)
             .step_by(step)
             .map(|hour| format!("{hour:<width$}"))
             .collect();
+        let hours = hours.concat();
         self.paint
             .strong(&format!("{day:<MARGIN$}{}", hours.trim_end()))
     }
