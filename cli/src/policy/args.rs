@@ -130,7 +130,7 @@ pub(crate) struct Calendar {
     /// The policy.
     pub(crate) file: PathBuf,
     /// A day of the week that is shown; this week, without it.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = date)]
     pub(crate) week: Option<Date>,
     /// Draws a picture (PNG) into this file; must not exist yet.
     #[arg(long, value_name = "FILE")]
@@ -200,4 +200,10 @@ pub(crate) struct ImportUsbguard {
     /// Prints rules and report as JSON for programs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Reads a day.
+fn date(text: &str) -> Result<Date, String> {
+    text.parse()
+        .map_err(|_no_date| "a day is written 2027-01-15".to_owned())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::Check;
 use super::document::{NoPolicy, load};
-use super::fault::Problem;
+use super::fault::{Fault, Problem};
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, Paint, harmless};
 
@@ -30,15 +30,15 @@ struct Good {
     tasks: usize,
 }
 
-/// Checks every file; one that cannot be read ends it.
+/// Checks every file.
 pub(super) fn check(arguments: &Check) -> Result<Output, Failure> {
     let mut results = Vec::new();
     for path in &arguments.files {
-        match examine(path) {
-            Err(NoPolicy::File(failure)) => return Err(failure),
-            Err(NoPolicy::Faulty(fault)) => results.push((path, Err(fault))),
-            Ok(good) => results.push((path, Ok(good))),
-        }
+        let result = examine(path).map_err(|no_policy| match no_policy {
+            NoPolicy::File(failure) => Box::new(Fault::of_file(path, failure)),
+            NoPolicy::Faulty(fault) => fault,
+        });
+        results.push((path, result));
     }
     let all_good = results.iter().all(|(_, result)| result.is_ok());
     let output = if arguments.json {

@@ -87,7 +87,7 @@ impl NoPolicy {
             Self::File(failure) => failure,
             Self::Faulty(fault) => {
                 let shown = fault.show(Paint::for_errors());
-                Failure::new(format!("{} is no policy\n{shown}", fault.file))
+                Failure::new(format!("{} is no policy\n{}", fault.file, shown.trim_end()))
             }
         }
     }

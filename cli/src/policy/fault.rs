@@ -7,6 +7,7 @@ use cardwarden_policy::diagnosis::{Malformed, Place};
 use cardwarden_policy::mo::Unreadable;
 use serde::Serialize;
 
+use crate::failure::Failure;
 use crate::output::{Paint, harmless};
 
 /// What is wrong with a policy.
@@ -54,6 +55,17 @@ impl Fault {
             message,
             help,
             at: Some(error.at.to_string()).filter(|at| !at.is_empty()),
+            place: None,
+        }
+    }
+
+    /// What is wrong with a file that cannot even be read.
+    pub(crate) fn of_file(path: &Path, failure: Failure) -> Self {
+        Self {
+            file: harmless(&path.display().to_string()),
+            message: failure.text,
+            help: None,
+            at: None,
             place: None,
         }
     }

@@ -75,6 +75,9 @@ pub(super) fn lay_out(text: &str) -> Option<String> {
         .map(|paragraph| paragraph.trim_matches('\n').trim_end())
         .filter(|paragraph| !paragraph.is_empty())
         .collect();
+    if paragraphs.is_empty() {
+        return Some(String::new());
+    }
     Some(paragraphs.join("\n\n") + "\n")
 }
 

@@ -1,6 +1,6 @@
 //! `cardwarden policy simulate`: what a policy decides at a time and in surroundings, and why.
 
-use cardwarden_policy::{Context, Decision, Function, Policy, Ruling, Source, Verdict};
+use cardwarden_policy::{Context, Decision, Function, Policy, Ruling};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::args::Simulate;
 use super::document;
-use super::simulation::{Simulation, State, shown, why, zone};
+use super::simulation::{Simulation, State, shown, spares, why, zone};
 use super::surroundings::unknown;
 use crate::failure::Failure;
 use crate::output::{Lines, Output, Paint, harmless};
@@ -159,7 +159,7 @@ impl Screen<'_> {
             .until
             .map_or_else(|| "-".to_owned(), |until| self.time(until));
         let mut why = why(ruling);
-        if self.spares(function, ruling) {
+        if spares(self.policy, function, ruling) {
             why += ", but for the devices that it allows";
         }
         if state == State::OffUnknown {
@@ -172,16 +172,6 @@ impl Screen<'_> {
             why = format!("{why} (watched by {})", ruling.audited.join(", "));
         }
         format!("{function:<14}{word}{until:<18}{}", harmless(&why))
-    }
-
-    /// Whether the rule that gave a ruling leaves some devices out.
-    fn spares(&self, function: Function, ruling: &Ruling) -> bool {
-        let rules = self.policy.rules.iter();
-        let mut given = rules.filter(|rule| ruling.source.id() == Some(rule.id.as_str()));
-        matches!(ruling.source, Source::Rule { .. })
-            && function.is_usb()
-            && ruling.verdict == Verdict::Disabled
-            && given.any(|rule| !rule.allow.is_empty())
     }
 
     fn time(&self, instant: Timestamp) -> String {
@@ -215,7 +205,7 @@ impl Screen<'_> {
         if !unknown.is_empty() {
             lines.add("");
             lines.add(&format!(
-                "Not known: {}. Rules that ask for it restrict, unless `on-unknown` says otherwise.",
+                "Not known: {}. Rules that depend on it restrict, unless `on-unknown` says otherwise.",
                 unknown.join(", ")
             ));
         }

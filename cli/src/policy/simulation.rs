@@ -221,6 +221,15 @@ pub(super) fn why(ruling: &Ruling) -> String {
     }
 }
 
+/// Whether the rule that gave a ruling leaves some devices out.
+pub(super) fn spares(policy: &Policy, function: Function, ruling: &Ruling) -> bool {
+    let mut rules = policy.rules.iter();
+    matches!(ruling.source, Source::Rule { .. })
+        && function.is_usb()
+        && ruling.verdict == Verdict::Disabled
+        && rules.any(|rule| ruling.source.id() == Some(&rule.id) && !rule.allow.is_empty())
+}
+
 /// The functions, without the parts of `usb` of which nothing else is so than of `usb`.
 pub(super) fn shown(is_same: impl Fn(Function, Function) -> bool) -> Vec<Function> {
     Function::ALL

@@ -44,6 +44,14 @@ const INK: &str = "#1f2a33";
 const PALE_INK: &str = "#5b6b78";
 const CARD: &str = "#f4f6f8";
 
+/// What lies under text in a bar, so that no line runs through it.
+const fn halo(state: State) -> &'static str {
+    match state {
+        State::OffUnknown => "#f7d9c2",
+        State::On | State::ReadOnly | State::Off => colours(state).0,
+    }
+}
+
 /// Fill, and ink on it. Vermilion, yellow and pale blue are told apart with every kind of colour
 /// vision, and in grey; the stripes tell what is off only for want of facts.
 const fn colours(state: State) -> (&'static str, &'static str) {
@@ -96,7 +104,7 @@ fn draw(week: &Week) -> String {
     }
     let is_empty = top == TOP;
     if is_empty {
-        top = TOP - 60;
+        top = TOP - 32;
     } else {
         sheet.hours();
     }
@@ -108,7 +116,7 @@ fn draw(week: &Week) -> String {
             top,
             (SMALL, PALE_INK),
             &format!(
-                "Not known: {}. Rules that ask for it restrict, unless on-unknown says otherwise.",
+                "Not known: {}. Rules that depend on it restrict, unless on-unknown says otherwise.",
                 week.unknown.join(", ")
             ),
         );
@@ -300,7 +308,11 @@ impl Sheet {
             return;
         }
         let x = across(bar.from).saturating_add(70) / 10;
-        self.text(x, y, (SMALL, ink), &text);
+        let halo = halo(bar.state);
+        self.add(&format!(
+            "<text x=\"{x}\" y=\"{y}\" font-size=\"{SMALL}\" fill=\"{ink}\" stroke=\"{halo}\" stroke-width=\"4\" paint-order=\"stroke\">{}</text>",
+            escaped(&text)
+        ));
     }
 
     /// What is the same all week; gives the place below it.

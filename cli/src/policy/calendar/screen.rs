@@ -83,7 +83,7 @@ impl Screen {
     fn legend(&self) -> String {
         let parts: Vec<String> = State::ALL
             .into_iter()
-            .map(|state| format!("{} {}", self.cell(state, state), state.words()))
+            .map(|state| format!("{} {}", self.cells((state, state), 1), state.words()))
             .collect();
         parts.join("   ")
     }
@@ -103,31 +103,32 @@ impl Screen {
         let name = row.function.name();
         let minutes = if self.is_narrow { 60 } else { 30 };
         let half = minutes / 2;
-        let cells: String = (0..super::week::DAY)
+        let cells: Vec<(State, State)> = (0..super::week::DAY)
             .step_by(usize::from(minutes))
             .map(|from| {
                 let middle = from.saturating_add(half);
                 let end = from.saturating_add(minutes);
-                self.cell(row.tightest(from, middle), row.tightest(middle, end))
+                (row.tightest(from, middle), row.tightest(middle, end))
             })
             .collect();
-        format!("{name:<MARGIN$}{cells}")
+        let runs: Vec<String> = cells
+            .chunk_by(|one, other| one == other)
+            .filter_map(|run| run.first().map(|cell| self.cells(*cell, run.len())))
+            .collect();
+        format!("{name:<MARGIN$}{}", runs.concat())
     }
 
-    /// Two quarters in one character: the left half and the right half of a block.
-    fn cell(&self, left: State, right: State) -> String {
+    /// So many times two quarters in one character: the left half and the right half of a block.
+    fn cells(&self, (left, right): (State, State), count: usize) -> String {
         let ((mark, colour), (_, other)) = (look(left), look(right));
-        if left == right {
-            return self.paint.tint(colour, None, &mark.to_string());
-        }
-        match (left, right) {
-            (State::On, _) => self.paint.tint(other, None, "▐"),
-            (_, State::On) => self.paint.tint(colour, None, "▌"),
-            (_, _) => match self.paint {
-                Paint::Colour => self.paint.tint(colour, Some(other), "▌"),
-                Paint::Plain => look(left.max(right)).0.to_string(),
-            },
-        }
+        let (mark, colour, on) = match (left, right) {
+            _ if left == right => (mark, colour, None),
+            (State::On, _) => ('▐', other, None),
+            (_, State::On) => ('▌', colour, None),
+            (_, _) if self.paint == Paint::Colour => ('▌', colour, Some(other)),
+            (_, _) => (look(left.max(right)).0, colour, None),
+        };
+        self.paint.tint(colour, on, &mark.to_string().repeat(count))
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Serialize;
 
-use super::super::simulation::{Simulation, State, Stretch, shown, why};
+use super::super::simulation::{Simulation, State, Stretch, shown, spares, why};
 use crate::failure::Failure;
 
 /// Minutes that a day has on a clock.
@@ -109,7 +109,10 @@ impl Week {
                 .all(|at| ruling(at, one).map(plain) == ruling(at, other).map(plain))
         };
         for function in shown(is_same) {
-            week.add(function, &clock, &|at| ruling(at, function));
+            let spares = ruling(0, function)
+                .is_some_and(|first| spares(simulation.policy(), function, first));
+            let exception = if spares { ", with exceptions" } else { "" };
+            week.add(function, &clock, &|at| ruling(at, function), exception);
         }
         Ok(week)
     }
@@ -119,6 +122,7 @@ impl Week {
         function: Function,
         clock: &[Vec<usize>],
         ruling: &impl Fn(usize) -> Option<&'r Ruling>,
+        exception: &str,
     ) {
         let rows: Vec<Vec<Bar>> = clock.iter().map(|minutes| bars(minutes, ruling)).collect();
         let mut all = rows.iter().flatten();
@@ -128,7 +132,7 @@ impl Week {
             self.steady.push(Steady {
                 function,
                 state: first.state,
-                why: first.why.clone(),
+                why: format!("{}{exception}", first.why),
             });
             return;
         }
