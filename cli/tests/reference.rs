@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use cardwarden_policy::Policy;
 
-const REFERENCE: &str = include_str!("../../docs/policy.md");
+const REFERENCE: &str = include_str!("../../policy/REFERENCE.md");
 
 const ZONE: &str = "zone = \"Europe/Berlin\"\n";
 const RULE: &str = "[[rules]]\nid = \"example\"\nfunctions = [\"camera\"]\naction = \"disable\"\n";

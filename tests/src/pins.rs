@@ -166,6 +166,8 @@ pub const MODULES: &[&str] = &[
     "rfkill",
     "uhid",
     "uinput",
+    // networks
+    "dummy",
     // USB, both sides
     "xhci_hcd",
     "xhci_pci",
