@@ -205,7 +205,7 @@ impl Association {
         let anchor = Anchor::from_der(&self.anchor.0).map_err(|error| error.to_string())?;
         let anchors: Anchors = std::iter::once(anchor).collect();
         let manifest: Verified<Manifest> = anchors
-            .verify(&self.manifest.0)
+            .verify_at(&self.manifest.0, Some(self.taken))
             .map_err(|error| error.to_string())?;
         let mut why = "no group of its manifest".to_owned();
         for entry in &manifest.groups {

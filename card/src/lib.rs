@@ -21,7 +21,7 @@
 //! // The reader of this name, or with `None` the only one that holds a card.
 //! let mut connection = readers.connect(None)?;
 //! let mut profile = open(connection.transaction()?, READING_TIME)?;
-//! let selected = read_selected(profile.as_mut(), anchors, "laptop")?;
+//! let selected = read_selected(profile.as_mut(), anchors, "laptop", None)?;
 //! println!("{} version {}", selected.verified.company, selected.verified.version);
 //! # Ok(())
 //! # }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use cardwarden_policy::manifest::{GroupEntry, Mandate, Manifest};
 use cardwarden_policy::statement::Endorsement;
 use cardwarden_policy::trust::{Anchors, Rejected, Verified};
+use jiff::Timestamp;
 
 use crate::apdu::{Channel, Failure};
 use crate::management::ManagementKey;
@@ -274,15 +275,19 @@ impl NotTaken {
 }
 
 /// Reads the directory, believes it or not, chooses the group for a device of this kind, and reads
-/// that group and no other.
+/// that group and no other. `now` is what the clock shows, for directories that a delegate signed;
+/// `None` when that is known to be wrong.
 pub fn read_selected(
     profile: &mut dyn Profile,
     anchors: &Anchors,
     kind: &str,
+    now: Option<Timestamp>,
 ) -> Result<Selected, NotTaken> {
     let manifest = profile.read_manifest().map_err(NotTaken::Card)?;
     let began = Instant::now();
-    let verified: Verified<Manifest> = anchors.verify(&manifest).map_err(NotTaken::Rejected)?;
+    let verified: Verified<Manifest> = anchors
+        .verify_at(&manifest, now)
+        .map_err(NotTaken::Rejected)?;
     let entry = verified.select(kind).ok_or_else(|| {
         NotTaken::Rejected(Rejected::NoGroup {
             kind: kind.to_owned(),

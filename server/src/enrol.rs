@@ -202,8 +202,9 @@ fn examine(
     {
         return Err(Refused::TooLong);
     }
+    // A delegation counts at the time of the signature: its end takes nothing back.
     let manifest = companies
-        .verify::<Manifest>(&request.manifest.0)
+        .verify_at::<Manifest>(&request.manifest.0, None)
         .map_err(Refused::Manifest)?;
     let csr = request.csr.0.as_slice().into();
     let key = CertificateSigningRequestParams::from_der(&csr)

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use cardwarden_card::{Connection, NotTaken, READING_TIME, open, profile, read_selected, reader};
 use cardwarden_policy::{Endorsement, Rejected};
+use jiff::Timestamp;
 use pcsc::Context;
 
 use super::{CardReading, Expectation};
@@ -117,8 +118,9 @@ fn read_once(
     let mut connection = Connection::open(context, name).map_err(unreachable)?;
     let transaction = connection.transaction().map_err(unreachable)?;
     let mut card = open(transaction, READING_TIME).map_err(failed)?;
-    let selected =
-        read_selected(card.as_mut(), &expectation.anchors, &expectation.kind).map_err(unused)?;
+    let now = Some(Timestamp::now());
+    let selected = read_selected(card.as_mut(), &expectation.anchors, &expectation.kind, now)
+        .map_err(unused)?;
     let endorsement = Endorsement {
         device: expectation.device.clone(),
         association: expectation.association,

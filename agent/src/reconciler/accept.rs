@@ -5,7 +5,7 @@ use cardwarden_policy::operation::Origin;
 use cardwarden_policy::outcome::Event;
 use cardwarden_policy::schedule::Ledger;
 use cardwarden_policy::trust::Anchor;
-use cardwarden_policy::{Anchors, Rejected, Release, Standing, Verified};
+use cardwarden_policy::{Anchors, Manifest, Rejected, Release, Standing, Verified};
 
 use super::{Reconciler, World, not_saved};
 use crate::card::{CardEvent, CardReading};
@@ -142,6 +142,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         if let Err(why) = self.is_for_us(&reading.mandate) {
             return rejected(why);
         }
+        // The reader's thread knows the wall clock alone.
+        let now = self.time();
+        let anchors: Anchors = Anchor::from_der(&anchor).into_iter().collect();
+        if let Err(why) = anchors.verify_at::<Manifest>(&reading.manifest, now) {
+            return rejected(why);
+        }
         let mut next = self.associated(reading, anchor);
         next.floors.insert(signer, floor.version());
         self.commit(next)?;
@@ -208,6 +214,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Takes a release.
     pub(crate) fn release(&mut self, statement: &[u8]) -> Result<(), Refused> {
+        let now = self.time();
         let association = self
             .state
             .association
@@ -216,7 +223,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let anchors: Anchors = Anchor::from_der(&association.anchor.0)
             .into_iter()
             .collect();
-        let release: Verified<Release> = anchors.verify(statement).map_err(Refused::Rejected)?;
+        let release: Verified<Release> = anchors
+            .verify_at(statement, now)
+            .map_err(Refused::Rejected)?;
         let company = match association.verify() {
             Ok((manifest, _)) => Some((manifest.company.clone(), manifest.version)),
             Err(_) => None,

@@ -32,7 +32,7 @@ fn converse(answers: &[Vec<u8>]) -> (Option<&'static str>, usize) {
         },
         READING_TIME,
     ) {
-        Ok(mut profile) => read_selected(profile.as_mut(), &Anchors::default(), "laptop")
+        Ok(mut profile) => read_selected(profile.as_mut(), &Anchors::default(), "laptop", None)
             .err()
             .map(|reason| reason.code()),
         Err(error) => Some(error.code()),

@@ -26,7 +26,11 @@ pub(crate) fn read(arguments: &CardRead) -> Result<Output, Failure> {
             let bytes = profile
                 .read_manifest()
                 .map_err(|error| Failure::because(format!("the card in {reader}"), &error))?;
-            Ok(contents(reader, profile, &anchors.verify(&bytes)))
+            Ok(contents(
+                reader,
+                profile,
+                &anchors.verify_at(&bytes, Some(Timestamp::now())),
+            ))
         },
     )?;
     let exit = (!contents.verified || contents.groups.iter().any(|group| !group.verified))

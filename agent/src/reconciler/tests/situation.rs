@@ -1,8 +1,9 @@
 //! Laws of the situation: time, surroundings, tasks, and who a policy is for.
 
-use cardwarden_policy::Source;
 use cardwarden_policy::facts::{Facts, PowerSource};
 use cardwarden_policy::schedule::Fate;
+use cardwarden_policy::trust::{Delegate, Delegation, Power, sign};
+use cardwarden_policy::{Source, document::Direction};
 
 use super::*;
 use crate::status::ServerStatus;
@@ -265,5 +266,92 @@ fn a_policy_for_others_or_out_of_its_time_is_refused_and_told_and_what_was_in_fo
         );
     }
     bench.insert("audience.models = [\"Book 1\"]", 2);
+    assert!(!bench.is_refused());
+}
+
+/// A key to which the company delegated until the end of 2026.
+fn delegate() -> Delegate<SigningKey> {
+    let key = SigningKey::ed25519_from_seed(&[9; 32]);
+    let delegation = Delegation {
+        company: "B Company".to_owned(),
+        key: key.anchor().unwrap().spki().to_vec(),
+        powers: Power::ALL.into_iter().collect(),
+        functions: Function::ALL.into_iter().collect(),
+        may: Direction::Loosen,
+        not_before: "2026-01-01T00:00:00Z".parse().unwrap(),
+        not_after: "2027-01-01T00:00:00Z".parse().unwrap(),
+    };
+    let delegation = company().sign(&delegation).unwrap();
+    Delegate::new(key, delegation).unwrap()
+}
+
+/// The reading of a card that the delegate signed, by a thread whose clock shows `wall`.
+fn delegated(policy: &str, version: u64, wall: &str, expected: &Expectation) -> CardEvent {
+    let CardEvent::Reading(mut read) = reading(&company(), policy, version, expected) else {
+        panic!("a reading is one")
+    };
+    let anchors: Anchors = [company().anchor().unwrap()].into_iter().collect();
+    let manifest: Verified<Manifest> = anchors.verify(&read.manifest).unwrap();
+    read.manifest = sign(&delegate(), &*manifest).unwrap();
+    let now = Some(wall.parse().unwrap());
+    let manifest: Verified<Manifest> = anchors.verify_at(&read.manifest, now).unwrap();
+    read.mandate = manifest.group(&manifest.groups[0], &read.group).unwrap();
+    CardEvent::Reading(read)
+}
+
+#[test]
+fn a_delegates_card_and_release_count_and_its_end_takes_nothing_back() {
+    let mut bench = Bench::new();
+    let event = delegated(
+        CAMERA_OFF,
+        1,
+        "2026-11-23T13:00:00Z",
+        &bench.expectation.borrow(),
+    );
+    bench.owner.on_card(event);
+    bench.owner.turn();
+    assert!(bench.is_refused());
+    bench.at("2027-06-01T00:00:00Z", 300_000);
+    let mut bench = bench.restarted();
+    assert!(bench.is_refused());
+    let release = Release {
+        company: "B Company".to_owned(),
+        device: bench.owner.identity.device.clone(),
+        association: bench.owner.identity.association,
+    };
+    let release = sign(&delegate(), &release).unwrap();
+    assert!(bench.owner.release(&release).is_err(), "too late");
+    assert!(bench.is_refused());
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_bring_a_delegate_back() {
+    let mut bench = Bench::new();
+    bench.at("2027-06-01T00:00:00Z", 300_000);
+    bench.at("2026-11-23T13:00:00Z", 300_001);
+    let event = delegated(
+        CAMERA_OFF,
+        1,
+        "2026-11-23T13:00:00Z",
+        &bench.expectation.borrow(),
+    );
+    bench.owner.on_card(event);
+    bench.owner.turn();
+    assert!(!bench.is_refused());
+    assert_eq!(bench.status().problems[0].code, "delegation-ended");
+}
+
+#[test]
+fn a_delegates_release_in_time_lets_the_device_go() {
+    let mut bench = Bench::new();
+    bench.insert(CAMERA_OFF, 1);
+    let release = Release {
+        company: "B Company".to_owned(),
+        device: bench.owner.identity.device.clone(),
+        association: bench.owner.identity.association,
+    };
+    let release = sign(&delegate(), &release).unwrap();
+    bench.owner.release(&release).unwrap();
+    bench.owner.turn();
     assert!(!bench.is_refused());
 }
