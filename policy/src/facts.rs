@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::spelt::spelt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -139,19 +140,7 @@ impl FromStr for Point {
     }
 }
 
-impl TryFrom<String> for Point {
-    type Error = NoPoint;
-
-    fn try_from(text: String) -> Result<Self, NoPoint> {
-        text.parse()
-    }
-}
-
-impl From<Point> for String {
-    fn from(point: Point) -> Self {
-        point.to_string()
-    }
-}
+spelt!(Point, NoPoint);
 
 /// What is in the readers.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -249,19 +238,7 @@ macro_rules! hexadecimal {
             }
         }
 
-        impl TryFrom<String> for $type {
-            type Error = NoHex;
-
-            fn try_from(text: String) -> Result<Self, NoHex> {
-                text.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.to_string()
-            }
-        }
+        spelt!($type, NoHex);
 
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,6 +37,7 @@ pub mod outcome;
 pub mod plan;
 pub mod schedule;
 pub mod span;
+mod spelt;
 pub mod statement;
 pub mod trust;
 pub mod usb;

@@ -8,6 +8,7 @@
 mod announce;
 mod authorise;
 mod object;
+mod refusal;
 
 use std::path::Path;
 use std::time::Duration;

@@ -12,6 +12,7 @@
 //! cannot be saved does not happen.
 
 mod accept;
+mod publish;
 mod report;
 mod situation;
 #[cfg(test)]

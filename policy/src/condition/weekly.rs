@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Impossible, Truth};
 use crate::condition::clock_time::{ClockTime, Day, Days, Zone};
+use crate::spelt::spelt;
 
 /// A window on some days of every week, in the wall-clock time of a named zone. A window whose
 /// end is not after its start runs across midnight into the next day.
@@ -127,13 +128,7 @@ impl FromStr for Moment {
     }
 }
 
-impl TryFrom<String> for Moment {
-    type Error = NoMoment;
-
-    fn try_from(text: String) -> Result<Self, NoMoment> {
-        text.parse()
-    }
-}
+spelt!(Moment, NoMoment);
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,12 +136,6 @@ impl fmt::Display for Moment {
             Self::Day(date) => write!(f, "{}", date.strftime("%Y-%m-%d")),
             Self::Minute(at) => write!(f, "{}", at.strftime("%Y-%m-%dT%H:%M")),
         }
-    }
-}
-
-impl From<Moment> for String {
-    fn from(moment: Moment) -> Self {
-        moment.to_string()
     }
 }
 

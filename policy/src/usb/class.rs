@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::Function;
+use crate::spelt::spelt;
 
 /// Class, subclass and protocol of an interface or a device, written `03:01:01`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
@@ -110,19 +111,7 @@ impl FromStr for Interface {
     }
 }
 
-impl TryFrom<String> for Interface {
-    type Error = NoInterface;
-
-    fn try_from(text: String) -> Result<Self, NoInterface> {
-        text.parse()
-    }
-}
-
-impl From<Interface> for String {
-    fn from(interface: Interface) -> Self {
-        interface.to_string()
-    }
-}
+spelt!(Interface, NoInterface);
 
 /// A class, wholly or in part: `03`, `03:01`, `03:01:01`, or `*` for all. `03:*:*` and `03:01:*`
 /// are read too.
@@ -249,16 +238,4 @@ impl FromStr for ClassPattern {
     }
 }
 
-impl TryFrom<String> for ClassPattern {
-    type Error = NoClass;
-
-    fn try_from(text: String) -> Result<Self, NoClass> {
-        text.parse()
-    }
-}
-
-impl From<ClassPattern> for String {
-    fn from(pattern: ClassPattern) -> Self {
-        pattern.to_string()
-    }
-}
+spelt!(ClassPattern, NoClass);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::spelt::spelt;
 use serde::{Deserialize, Serialize};
 
 /// Longest port in bytes: a bus of up to three digits and seven tiers of ports (USB 2.0, 4.1.1),
@@ -106,19 +107,7 @@ impl FromStr for IdPattern {
     }
 }
 
-impl TryFrom<String> for IdPattern {
-    type Error = NoId;
-
-    fn try_from(text: String) -> Result<Self, NoId> {
-        text.parse()
-    }
-}
-
-impl From<IdPattern> for String {
-    fn from(pattern: IdPattern) -> Self {
-        pattern.to_string()
-    }
-}
+spelt!(IdPattern, NoId);
 
 /// A port of the machine, as the kernel calls it: `1-1.4` (bus, port, port of the hub in it) or
 /// `usb1` for a controller; with `*` at the end every port whose name begins so.
@@ -197,16 +186,4 @@ impl FromStr for PortPattern {
     }
 }
 
-impl TryFrom<String> for PortPattern {
-    type Error = NoPort;
-
-    fn try_from(text: String) -> Result<Self, NoPort> {
-        text.parse()
-    }
-}
-
-impl From<PortPattern> for String {
-    fn from(pattern: PortPattern) -> Self {
-        pattern.0.into()
-    }
-}
+spelt!(PortPattern, NoPort);
