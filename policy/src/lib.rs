@@ -4,19 +4,21 @@
 //! Data flows one way, and every arrow is one function of this crate:
 //!
 //! ```text
-//!  card bytes ─► Anchors::verify ─► Verified<Manifest> ─► Verified::group ─► Verified<Group>
-//!                     └─ Rejected                                              │
-//!                                                                    Standing ◄┘
-//!  clock ─► Context ──────────────────────────────────► decide(&Standing, &Context) ─► Decision
-//!  kernel ─► KernelState ─┐                                                            │
-//!                         └────────────► plan(&KernelState, &KernelState) ◄── goal() ◄─┘
-//!                                              └─► Plan: ordered, safe to crash in anywhere
+//!  card bytes ─► Anchors::verify ─► Verified<Manifest> ─► Verified::group ─► Verified<Mandate>
+//!                     └─ Rejected                            (mo, Compiled)       │
+//!  server, tasks ─► Operation ─────────────────────────┐              Standing ◄──┘
+//!  Facts, USB devices ─► Context ──────────────────► decide ◄────────────┘
+//!  clocks ─► HighWater ─► now ─────────────────────────┘ └─► Decision: rulings, reasons, until
+//!                                                                │
+//!  kernel ─► KernelState ───────────────► plan ◄── goal ◄────────┘
+//!                                          └─► Plan: ordered, safe to crash in anywhere
 //! ```
 //!
 //! Nothing in here does I/O, reads a clock, starts a task or keeps a global. Bytes become trusted
 //! in one function ([`Anchors::verify`]), and what is downstream takes only [`Verified`].
 //!
-//! Reading order: [`document`], [`trust`], [`decide`](mod@decide), [`plan`](mod@plan).
+//! Reading order: [`document`], [`condition`], [`mo`], [`trust`], [`decide`](mod@decide),
+//! [`plan`](mod@plan); [`describe`] and [`explain`] say all of it in words.
 
 pub mod clock;
 pub mod compiled;
