@@ -19,19 +19,10 @@ pub struct Authority<'a> {
     pub contact: Option<&'a str>,
 }
 
-/// Why a function is as it is, in one paragraph. `zone` is the zone in which times are shown.
+/// Why a function is as it is, in one paragraph. `zone` is the zone in which times are shown. With
+/// the policy itself it also tells what a rule waits to know, and by what else a part of USB is
+/// touched.
 pub fn explain(
-    function: Function,
-    ruling: &Ruling,
-    authority: Option<Authority<'_>>,
-    zone: &TimeZone,
-) -> String {
-    explain_by(None, function, ruling, authority, zone)
-}
-
-/// The same from the policy itself, which also tells what a rule waits to know, and by what else a
-/// part of USB is touched.
-pub fn explain_by(
     policy: Option<&Policy>,
     function: Function,
     ruling: &Ruling,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cardwarden_policy::explain::{Authority, explain_by};
+use cardwarden_policy::explain::{Authority, explain};
 use cardwarden_policy::outcome::Achieved;
 use cardwarden_policy::plan::counter;
 use cardwarden_policy::{Function, Standing, Verdict};
@@ -75,7 +75,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             Standing::Proven(mandate) => Some(&*mandate.policy),
             Standing::Absent | Standing::Unproven { .. } => None,
         };
-        let sentence = explain_by(policy, function, &ruling, self.authority(), &zone);
+        let sentence = explain(policy, function, &ruling, self.authority(), &zone);
         FunctionStatus {
             ruling,
             since,

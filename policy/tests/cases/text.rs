@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cardwarden_policy::explain::{Authority, explain_by, explain_device};
+use cardwarden_policy::explain::{Authority, explain, explain_device};
 use cardwarden_policy::operation::{self, Operation};
 use cardwarden_policy::schedule::{Fate, Ledger};
 use cardwarden_policy::{
@@ -163,7 +163,7 @@ impl Device<'_> {
                 && ruling.audited.is_empty()
                 && matches!(ruling.source, Source::Baseline);
             if !is_plain {
-                let words = explain_by(policy, *function, ruling, authority, self.zone);
+                let words = explain(policy, *function, ruling, authority, self.zone);
                 writeln!(text, "  {words}").unwrap();
             }
         }
