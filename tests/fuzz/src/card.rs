@@ -60,7 +60,7 @@ pub(crate) const ANSWERS: Target = Target {
             return;
         }
         if let Ok(mut profile) = open(&mut card, READING_TIME)
-            && let Ok(selected) = read_selected(profile.as_mut(), &COMPANY.anchors, "laptop")
+            && let Ok(selected) = read_selected(profile.as_mut(), &COMPANY.anchors, "laptop", None)
         {
             assert_eq!(*selected.verified, COMPANY.manifest);
             assert_eq!(selected.group, COMPANY.group);
