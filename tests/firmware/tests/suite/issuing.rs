@@ -42,7 +42,7 @@ fn read(image: &Path) -> Result<Selected, NotTaken> {
     let anchors = Anchors::from_iter([lab::company().anchor().unwrap()]);
     power(image, |card| {
         let mut profile = open(card, WRITING_TIME).map_err(NotTaken::Card)?;
-        read_selected(profile.as_mut(), &anchors, "laptop")
+        read_selected(profile.as_mut(), &anchors, "laptop", None)
     })
     .unwrap()
 }

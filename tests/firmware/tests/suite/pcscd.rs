@@ -38,7 +38,7 @@ fn what_is_written_over_pcscd_reads_back_and_piv_tool_sees_the_same() {
         let anchors = Anchors::from_iter([key.anchor().unwrap()]);
         let began = Instant::now();
         let mut profile = open(connection.transaction().unwrap(), READING_TIME).unwrap();
-        let selected = read_selected(profile.as_mut(), &anchors, "laptop").unwrap();
+        let selected = read_selected(profile.as_mut(), &anchors, "laptop", None).unwrap();
         println!(
             "read in {} APDUs, {:?}",
             profile.exchanges(),
