@@ -127,10 +127,17 @@ pub(crate) fn load(path: &Path) -> Result<Group, NoPolicy> {
             let bytes = document
                 .to_wbxml()
                 .map_err(|error| broken(error.to_string()))?;
-            Group::from_bytes(&bytes).map_err(|error| faulty(&error))
+            sensible(&bytes).map_err(|error| faulty(&error))
         }
-        Format::Wbxml => Group::from_bytes(&bytes).map_err(|error| faulty(&error)),
+        Format::Wbxml => sensible(&bytes).map_err(|error| faulty(&error)),
     }
+}
+
+/// Reads a group as strictly as a policy in TOML is read.
+fn sensible(bytes: &[u8]) -> Result<Group, Unreadable> {
+    let group = Group::from_bytes(bytes)?;
+    group.policy.check_sense()?;
+    Ok(group)
 }
 
 /// Reads a policy in any spelling, or says what is wrong with it and where.

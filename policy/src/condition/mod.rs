@@ -121,7 +121,11 @@ pub enum Impossible {
 impl Condition {
     /// Refuses what no condition can mean. `zone` is the policy's.
     pub(crate) fn check(&self, zone: Option<&Zone>, at: &Path) -> Result<(), Fault> {
-        self.check_at(zone, at, 0)?;
+        self.check_at(zone, at, 0)
+    }
+
+    /// Refuses what can never hold.
+    pub(crate) fn check_sense(&self, zone: Option<&Zone>, at: &Path) -> Result<(), Fault> {
         if possible::can_hold(self, zone) {
             Ok(())
         } else {

@@ -86,6 +86,18 @@ impl Policy {
         Ok(self.check_all()?)
     }
 
+    /// Refuses rules that can never hold: slips of whoever writes a policy. A device does not ask:
+    /// such a rule does it no harm, and to find out takes time.
+    pub fn check_sense(&self) -> Result<(), Malformed> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if let Some(condition) = &rule.when {
+                let at = Path::default().key("rules").index(index).key("when");
+                condition.check_sense(self.zone.as_ref(), &at)?;
+            }
+        }
+        Ok(())
+    }
+
     fn check_all(&self) -> Result<(), Fault> {
         let root = Path::default();
         for (key, text) in [
@@ -340,6 +352,15 @@ mod tests {
                 wrong(&text)
             );
         }
+    }
+
+    #[test]
+    fn a_rule_that_can_never_hold_is_refused_to_people_and_let_be_by_devices() {
+        let when = "when.all = [{ card = \"present\" }, { card = \"absent\" }]";
+        let text = format!("{RULE}functions = [\"camera\"]\n{when}\n");
+        assert!(wrong(&text).starts_with("line 5, column 1: rules[1].when: this can never hold"));
+        let policy: Policy = toml::from_str(&text).unwrap();
+        assert!(policy.check().is_ok());
     }
 
     #[test]

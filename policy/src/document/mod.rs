@@ -190,7 +190,10 @@ impl Policy {
         }
         let policy: Self =
             toml::from_str(text).map_err(|error| Malformed::unreadable(text, &error))?;
-        policy.check().map_err(|error| error.found_in(text))?;
+        policy
+            .check()
+            .and_then(|()| policy.check_sense())
+            .map_err(|error| error.found_in(text))?;
         Ok(policy)
     }
 

@@ -192,7 +192,7 @@ fn fitting(mut rule: Rule) -> Rule {
             rules: vec![rule.clone()],
             ..Policy::default()
         };
-        policy.check().is_ok()
+        policy.check().is_ok() && policy.check_sense().is_ok()
     };
     if !fits(&rule) {
         rule.storage = None;
