@@ -30,7 +30,7 @@ pub const MAX_DEPTH: usize = 16;
 /// and the properties of a node included: room for paths of 28 segments.
 pub const MAX_TREE_DEPTH: usize = 32;
 /// Most elements in one document.
-pub const MAX_ELEMENTS: usize = 65_536;
+pub const MAX_ELEMENTS: usize = 120_000;
 /// Most octets of one document that this crate reads or writes: 1 MiB.
 pub const MAX_MESSAGE_LEN: usize = 1 << 20;
 /// Most commands in one message, those within groups included, those that are a `Status` not.

@@ -24,7 +24,7 @@ use crate::trust::Rejected;
 /// Most rules about functions other than USB. Each has a refusal counter in the kernel.
 pub const MAX_RULES: usize = 1000;
 /// Most rules in all: those about USB alone are held by authorisation, and need no counter.
-pub const MAX_USB_RULES: usize = 20_000;
+pub const MAX_USB_RULES: usize = 10_000;
 /// Most matches of USB devices in all rules together.
 pub const MAX_MATCHES: usize = 20_000;
 /// Most tasks.

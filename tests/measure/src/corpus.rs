@@ -8,16 +8,14 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::constant(1_790_000_000, 0)
 }
 
-/// So many USB devices refused, as an administrator would write it, in rules of so many each: most by product, some
-/// by product and serial number, some by maker and class of interface, or by product and port.
-pub(crate) fn usb_rules(count: usize, each: usize) -> String {
-    let named: Vec<String> = (0..count).map(named).collect();
-    let rules: Vec<String> = named.chunks(each).enumerate().map(usb_rule).collect();
-    rules.concat()
+/// So many rules, each of which refuses one USB device: most by product, some by product and serial number, some by
+/// maker and class of interface, or by product and port.
+pub(crate) fn usb_rules(count: usize) -> String {
+    (0..count).map(usb_rule).collect()
 }
 
-fn usb_rule((number, named): (usize, &[String])) -> String {
-    let named = named.join(", ");
+fn usb_rule(number: usize) -> String {
+    let named = named(number);
     format!(
         "[[rules]]\nid = \"usb-{number}\"\nfunctions = [\"usb\"]\naction = \"disable\"\ndeny = [{named}]\n"
     )

@@ -40,14 +40,14 @@ fn main() -> Result<()> {
     add("decide_us_10", json!(few));
     add("decide_us_10000", json!(many));
     add("growth_10_to_10000", json!(many / few));
-    let policy = policy(10_000, 1)?;
+    let policy = policy(10_000)?;
     let compiling = || drop(black_box(Compiled::from(policy.clone())));
     let cloning = || drop(black_box(policy.clone()));
     add(
         "compile_ms_10000",
         json!((median(compiling)? - median(cloning)?) / 1e6),
     );
-    let text = corpus::usb_rules(10_000, 1);
+    let text = corpus::usb_rules(10_000);
     let reading = || drop(black_box(Policy::from_toml(&text)));
     add("read_ms_10000", json!(median(reading)? / 1e6));
     let empty = on_card("")?;
@@ -60,14 +60,13 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn policy(count: usize, each: usize) -> Result<Policy> {
-    Policy::from_toml(&corpus::usb_rules(count, each)).context("read the policy")
+fn policy(count: usize) -> Result<Policy> {
+    Policy::from_toml(&corpus::usb_rules(count)).context("read the policy")
 }
 
 /// What one decision takes, in microseconds.
 fn deciding(rules: usize, devices: &[Device]) -> Result<f64> {
-    // A Management Object holds fewer nodes than 10,000 rules of one device each would need.
-    let standing = standing(policy(rules, 10)?)?;
+    let standing = standing(policy(rules)?)?;
     let context = Context {
         usb: devices.to_vec(),
         ..Context::default()
