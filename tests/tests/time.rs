@@ -14,8 +14,10 @@ laws! { from before_the_card:
     a_clock_that_is_back_after_a_boot_ends_no_restriction,
 }
 
-/// How much later than its instant a change may come, in milliseconds.
-const LATE: i64 = 1000;
+/// How much later than its instant a change may come, in milliseconds: the timer is due on the second, but an emulated
+/// machine on a busy host may not run for a while. That the agent asks for the very second is a law of its own
+/// (`a_window_begins_and_ends_on_its_second`).
+const LATE: i64 = 3000;
 
 /// The same after the clock was set. Everything in the machine wakes when its clock jumps by hours, and the agent has no
 /// pause as short as this: only the event itself can have told it.
