@@ -22,7 +22,12 @@ const DRAWING: &[(&str, &[&str])] = &[
     ),
     (
         "cardwarden-cli",
-        &["cardwarden-card", "cardwarden-dbus", "cardwarden-policy"],
+        &[
+            "cardwarden-card",
+            "cardwarden-dbus",
+            "cardwarden-policy",
+            "omadm",
+        ],
     ),
     ("cardwarden-server", &["cardwarden-policy", "omadm"]),
     (
