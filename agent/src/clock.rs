@@ -40,6 +40,15 @@ pub(crate) fn reading() -> Reading {
 /// `timerfd_create(2)`).
 pub(crate) struct Alarm(AsyncFd<Descriptor>);
 
+/// What became of the clock since it was last looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Clock {
+    /// It went on.
+    Steady,
+    /// Somebody set it.
+    WasSet,
+}
+
 struct Descriptor(TimerFd);
 
 impl AsFd for Descriptor {
@@ -62,14 +71,20 @@ impl Alarm {
         readable(Descriptor(timer)).map(Self)
     }
 
-    /// Sets it. Without an instant it wakes only when the clock is set.
-    pub(crate) fn set(&self, at: Option<Timestamp>) -> io::Result<()> {
+    /// Sets it. Without an instant it wakes only when the clock is set. When the clock was set since
+    /// the last look, setting the alarm is how one learns of it (`ECANCELED`), and the only way: it is
+    /// to be looked at anew.
+    pub(crate) fn set(&self, at: Option<Timestamp>) -> io::Result<Clock> {
         let timer = &self.0.get_ref().0;
         let at = at.unwrap_or(Timestamp::MAX);
         let flags =
             TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
         let at = TimeSpec::new(at.as_second(), i64::from(at.subsec_nanosecond()));
-        Ok(timer.set(Expiration::OneShot(at), flags)?)
+        match timer.set(Expiration::OneShot(at), flags) {
+            Ok(()) => Ok(Clock::Steady),
+            Err(Errno::ECANCELED) => Ok(Clock::WasSet),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Waits until it goes off. Safe to cancel: what was not read is read the next time.

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::card::{self, CardEvent, Expectation};
-use crate::clock::{self, Alarm};
+use crate::clock::{self, Alarm, Clock};
 use crate::denial::Denial;
 use crate::devices::monitor::Monitor;
 use crate::devices::{self, Devices, Found};
@@ -263,10 +263,14 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("listen to signals"))?;
     let mut pause: Option<Instant> = None;
     loop {
-        inputs
+        while inputs
             .alarm
             .set(owner.until())
-            .map_err(system("set the timer"))?;
+            .map_err(system("set the timer"))?
+            == Clock::WasSet
+        {
+            owner.turn();
+        }
         let retry = owner.retry().map(|wait| Instant::now() + wait);
         tokio::select! {
             Some(event) = inputs.cards.recv() => {

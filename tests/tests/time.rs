@@ -11,6 +11,7 @@ laws! { from before_the_card:
     the_zone_of_the_policy_counts_and_not_the_machines,
     a_clock_that_is_set_forward_is_followed_at_once,
     a_clock_that_is_set_back_ends_no_restriction,
+    a_clock_that_is_set_all_the_time_stops_nothing,
     a_clock_that_is_back_after_a_boot_ends_no_restriction,
 }
 
@@ -151,6 +152,18 @@ fn a_clock_that_is_set_back_ends_no_restriction(machine: &mut Machine) -> Result
     }
     // Nobody is punished for ever: with the right time, the window ends when it should.
     changes(machine, "UTC", &format!("{monday} 14:35:00"), "open")
+}
+
+fn a_clock_that_is_set_all_the_time_stops_nothing(machine: &mut Machine) -> Result<()> {
+    let monday = on_mondays(machine, "14:00", "14:35", "UTC")?;
+    machine.ok(&format!(
+        "for minute in $(seq 10 30); do
+            for second in $(seq 10 19); do date --utc --set '{monday} 14:'$minute:$second >/dev/null; done
+        done
+        cardwarden sync"
+    ))?;
+    is_off(machine)?;
+    expect(machine, "systemctl show -P NRestarts cardwardend", "0")
 }
 
 fn a_clock_that_is_back_after_a_boot_ends_no_restriction(machine: &mut Machine) -> Result<()> {
