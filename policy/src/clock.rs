@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A clock may be set back so far by what keeps it right (NTP steps, leap seconds).
+/// A clock that is no more behind than this is taken for right: by so much it is set back by what
+/// keeps it right (NTP steps, leap seconds).
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 
 /// What the device's clocks show at one moment.
@@ -58,14 +59,13 @@ impl HighWater {
     pub fn read(self, reading: Reading) -> (Option<Timestamp>, Self) {
         let passed = self.passed(reading);
         let least = passed.unwrap_or(self.time);
-        if least.duration_until(reading.wall) >= -TOLERANCE {
-            let time = reading.wall.max(self.time);
-            return (Some(reading.wall), Self::seen(time, reading, true));
+        let is_near = least.duration_until(reading.wall) >= -TOLERANCE;
+        let is_counted = passed.is_some() && self.is_exact;
+        if !is_near && !is_counted {
+            return (None, self);
         }
-        match passed {
-            Some(time) if self.is_exact => (Some(time), Self::seen(time, reading, true)),
-            Some(_) | None => (None, self),
-        }
+        let time = reading.wall.max(least);
+        (Some(time), Self::seen(time, reading, true))
     }
 
     /// The latest time that the device has seen.
@@ -149,10 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn a_small_step_back_is_followed() {
+    fn a_small_step_back_is_no_error_and_brings_no_time_back() {
         let mark = HighWater::at(reading("2026-11-23T14:10:00Z", 10, 1));
         let (time, _) = mark.read(reading("2026-11-23T14:19:59Z", 20, 1));
-        assert_eq!(time.unwrap(), at("2026-11-23T14:19:59Z"));
+        assert_eq!(time.unwrap(), at("2026-11-23T14:20:00Z"));
+        let (time, _) = mark.read(reading("2026-11-23T14:09:59Z", 0, 2));
+        assert_eq!(time.unwrap(), at("2026-11-23T14:10:00Z"));
     }
 
     #[test]
