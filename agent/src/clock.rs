@@ -21,16 +21,17 @@ pub(crate) fn now() -> Timestamp {
 /// What all clocks show. Without a number of the boot (no `/proc`), every reading is one of another
 /// boot.
 pub(crate) fn reading() -> Reading {
+    let wall = now();
     let since_boot = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
         .map_or(SignedDuration::ZERO, |time| {
-            SignedDuration::from_secs(time.tv_sec())
+            SignedDuration::new(time.tv_sec(), i32::try_from(time.tv_nsec()).unwrap_or(0))
         });
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or_else(Uuid::new_v4);
     Reading {
-        wall: now(),
+        wall,
         since_boot,
         boot,
     }

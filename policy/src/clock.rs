@@ -13,7 +13,7 @@ const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 /// What the device's clocks show at one moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Reading {
-    /// The wall clock.
+    /// The wall clock. It is read first, so that a mark is never ahead of the clocks it was made from.
     pub wall: Timestamp,
     /// The time since the boot, sleep included (`CLOCK_BOOTTIME`).
     pub since_boot: SignedDuration,
@@ -29,8 +29,8 @@ pub struct HighWater {
     time: Timestamp,
     /// Whether it was that time, rather than at least that.
     is_exact: bool,
-    /// The time since the boot at that moment, in seconds.
-    since_boot: i64,
+    /// The time since the boot at that moment.
+    since_boot: SignedDuration,
     /// Which boot.
     boot: Uuid,
 }
@@ -45,7 +45,7 @@ impl HighWater {
         Self {
             time,
             is_exact,
-            since_boot: reading.since_boot.as_secs(),
+            since_boot: reading.since_boot,
             boot: reading.boot,
         }
     }
@@ -78,9 +78,7 @@ impl HighWater {
         if self.boot != reading.boot {
             return None;
         }
-        let passed = reading
-            .since_boot
-            .checked_sub(SignedDuration::from_secs(self.since_boot))?;
+        let passed = reading.since_boot.checked_sub(self.since_boot)?;
         self.time.checked_add(passed.max(SignedDuration::ZERO)).ok()
     }
 
@@ -146,6 +144,23 @@ mod tests {
         assert_eq!((time, kept), (None, mark));
         let (time, _) = mark.read(reading("2026-11-23T14:11:00Z", 1, 2));
         assert_eq!(time.unwrap(), at("2026-11-23T14:11:00Z"));
+    }
+
+    #[test]
+    fn a_clock_that_goes_on_is_followed_to_the_nanosecond() {
+        let first = reading("2026-11-23T14:10:00.9Z", 10, 1);
+        let mut mark = HighWater::at(first);
+        for step in 1..2000_i64 {
+            let passed = SignedDuration::from_nanos(step * 37_777_777);
+            let now = Reading {
+                wall: first.wall + passed,
+                since_boot: first.since_boot + passed,
+                ..first
+            };
+            let (time, next) = mark.read(now);
+            assert_eq!(time, Some(now.wall));
+            mark = next;
+        }
     }
 
     #[test]
