@@ -63,6 +63,11 @@ pub const fn objects(bytes: &[u8]) -> Objects<'_> {
 }
 
 impl<'a> Objects<'a> {
+    /// Bytes that were read so far: where the next object begins.
+    pub const fn position(&self) -> usize {
+        self.at
+    }
+
     fn byte(&mut self) -> Option<u8> {
         let byte = self.bytes.get(self.at).copied()?;
         self.at = self.at.saturating_add(1);
