@@ -318,6 +318,8 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
 fn answer(owner: &mut Owner, request: Request) {
     let (result, reply): (Result<(), Refused>, _) = match request {
         Request::Release { statement, reply } => (owner.release(&statement), reply),
+        Request::Associate { reply, .. } => (Err(Refused::NotPending), reply),
+        Request::Pin { reply, .. } => (Err(Refused::NoPinWanted), reply),
         Request::Sync { reply } => {
             owner.exchange();
             (Ok(()), reply)

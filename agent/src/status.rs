@@ -48,9 +48,31 @@ pub(crate) struct Problem {
     pub(crate) at: Timestamp,
 }
 
+/// How a card shows that it is the one that the company issued.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum CardProof {
+    /// It signs with a key that never leaves it.
+    #[default]
+    OwnKey,
+    /// It has no such key; its serial number is all that there is, and can be imitated.
+    Copyable,
+}
+
+impl CardProof {
+    /// The word for it, as programs see it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::OwnKey => "own-key",
+            Self::Copyable => "copyable",
+        }
+    }
+}
+
 /// Who has a say here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AssociationStatus {
+    /// The association's own identifier; a release names it.
+    pub(crate) id: Uuid,
     /// The company's name.
     pub(crate) company: String,
     /// Version of the policy in force.
@@ -63,6 +85,50 @@ pub(crate) struct AssociationStatus {
     pub(crate) since: Timestamp,
     /// The key that signed, as people compare it.
     pub(crate) signer: String,
+    /// How the card showed that it is no copy.
+    pub(crate) proof: CardProof,
+}
+
+/// A card of a company that nobody here trusts yet: it waits for the person at the device, and
+/// is forgotten when it is pulled out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Pending {
+    /// The reader that holds it.
+    pub(crate) reader: String,
+    /// The company's name, as the card says.
+    pub(crate) company: String,
+    /// The key that signed, as [`AssociationStatus::signer`] shows it.
+    pub(crate) signer: String,
+    /// The same key in full: SHA-256 of its `SubjectPublicKeyInfo`, hexadecimal, in groups of four
+    /// digits. What is agreed to is this key.
+    pub(crate) fingerprint: String,
+    /// Version of the policy.
+    pub(crate) version: u64,
+    /// The group that this device would take.
+    pub(crate) group: String,
+    /// What it would restrict, one sentence each.
+    pub(crate) restricts: Vec<String>,
+    /// How the card shows that it is no copy.
+    pub(crate) proof: CardProof,
+}
+
+/// The card in a reader gives its group only after its user's PIN.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct PinWanted {
+    /// The reader that holds it.
+    pub(crate) reader: String,
+    /// Which insertion of a card this is, counted from the agent's start: a PIN is given to no
+    /// other card, and asked for once.
+    pub(crate) insertion: u64,
+    /// The company's name, as the card says.
+    pub(crate) company: String,
+    /// The group that wants it.
+    pub(crate) group: String,
+    /// How many more wrong PINs the card takes before it blocks, where it says so; 0 when it is
+    /// blocked.
+    pub(crate) tries: Option<u8>,
+    /// Whether a PIN was wrong in this insertion.
+    pub(crate) wrong: bool,
 }
 
 /// What holds for one function.
@@ -84,6 +150,8 @@ pub(crate) struct FunctionStatus {
     pub(crate) denials: u64,
     /// The reason in one paragraph.
     pub(crate) sentence: String,
+    /// The company whose policy or server gave the verdict; empty when none did.
+    pub(crate) company: String,
 }
 
 /// What is known of readers and cards.
@@ -146,8 +214,12 @@ pub(crate) struct Status {
     pub(crate) device: String,
     /// The association now, or the one that the next card would begin.
     pub(crate) association_id: Uuid,
-    /// Who has a say.
-    pub(crate) association: Option<AssociationStatus>,
+    /// Who has a say, in the order in which they came.
+    pub(crate) associations: Vec<AssociationStatus>,
+    /// Cards that wait for the person at the device.
+    pub(crate) pending: Vec<Pending>,
+    /// The card that wants a PIN.
+    pub(crate) pin: Option<PinWanted>,
     /// What holds for each function.
     pub(crate) functions: BTreeMap<Function, FunctionStatus>,
     /// Readers and cards.
@@ -169,7 +241,9 @@ impl Status {
             posture: Posture::Unmanaged,
             device: identity.device.clone(),
             association_id: identity.association,
-            association: None,
+            associations: Vec::new(),
+            pending: Vec::new(),
+            pin: None,
             functions: BTreeMap::new(),
             card: CardStatus::default(),
             server: ServerStatus::default(),

@@ -16,6 +16,16 @@ pub enum Error {
     UnknownFunction(String),
     /// No company has a say, so there is nothing to release.
     NotAssociated(String),
+    /// No card waits for anybody's consent.
+    NotPending(String),
+    /// The fingerprint is of no card that waits.
+    WrongFingerprint(String),
+    /// No card wants a PIN.
+    NoPinWanted(String),
+    /// The caller has not registered this prompter.
+    NotRegistered(String),
+    /// More prompters than anybody needs are registered.
+    TooManyPrompters(String),
     /// The state could not be written; nothing has changed.
     NotSaved(String),
     /// Too many requests wait already.

@@ -40,9 +40,9 @@ impl AgentObject {
         read(&self.status.borrow())
     }
 
-    /// Something of the association, or nothing in its place.
+    /// Something of the first association, or nothing in its place.
     fn association<T: Default>(&self, read: impl FnOnce(&AssociationStatus) -> T) -> T {
-        self.read(|status| status.association.as_ref().map(read).unwrap_or_default())
+        self.read(|status| status.associations.first().map(read).unwrap_or_default())
     }
 
     /// Passes a request on and waits for its answer.

@@ -10,6 +10,9 @@ pub(super) fn refusal(refused: &Refused) -> Error {
     match refused {
         Refused::Rejected(rejected) => rejection(rejected, format!("{refused}: {rejected}")),
         Refused::NotAssociated => Error::NotAssociated(refused.to_string()),
+        Refused::NotPending => Error::NotPending(refused.to_string()),
+        Refused::WrongFingerprint => Error::WrongFingerprint(refused.to_string()),
+        Refused::NoPinWanted => Error::NoPinWanted(refused.to_string()),
         Refused::NotSaved { .. } => Error::NotSaved(refused.to_string()),
     }
 }

@@ -18,7 +18,7 @@ use zbus::{Guid, MessageStream, OwnedVariant};
 
 use super::*;
 use crate::status::{
-    AssociationStatus, CardStatus, FunctionStatus, Posture, ServerStatus, Status, Timings,
+    AssociationStatus, CardProof, CardStatus, FunctionStatus, Posture, ServerStatus, Status, Timings,
 };
 
 /// The camera was refused so many times, everything else never.
@@ -48,6 +48,7 @@ fn known(function: Function, denials: u64) -> FunctionStatus {
         proof: "open of /dev/video0 was refused with EPERM".to_owned(),
         denials,
         sentence: "camera is off".to_owned(),
+        company: "B Company".to_owned(),
     }
 }
 
@@ -58,14 +59,18 @@ pub(super) fn status(generation: u64, denials: u64) -> Published {
         posture: Posture::Enforcing,
         device: "urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e".to_owned(),
         association_id: Uuid::nil(),
-        association: Some(AssociationStatus {
+        associations: vec![AssociationStatus {
+            id: Uuid::nil(),
             company: "B Company".to_owned(),
             version: 7,
             group: "laptops".to_owned(),
             contact: None,
             since: Timestamp::constant(1_780_000_000, 0),
             signer: "0011223344556677".to_owned(),
-        }),
+            proof: CardProof::OwnKey,
+        }],
+        pending: Vec::new(),
+        pin: None,
         functions: Function::ALL
             .map(|function| (function, known(function, denials)))
             .into(),

@@ -86,7 +86,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 self.refuse(why.code(), text);
             }
             Err(Refused::NotSaved { problem }) => self.problem("not-saved", &problem),
-            Err(Refused::NotAssociated) => {}
+            Err(
+                Refused::NotAssociated
+                | Refused::NotPending
+                | Refused::WrongFingerprint
+                | Refused::NoPinWanted,
+            ) => {}
         }
     }
 

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use cardwarden_policy::explain::{Authority, explain};
 use cardwarden_policy::outcome::Achieved;
 use cardwarden_policy::plan::counter;
-use cardwarden_policy::{Function, Standing, Verdict};
+use cardwarden_policy::{Function, Source, Standing, Verdict};
 
 use super::report::Verified;
 use super::{Reconciler, World};
 use crate::clock;
 use crate::enforce::Kernel;
-use crate::status::{AssociationStatus, FunctionStatus, Posture, Status};
+use crate::status::{AssociationStatus, CardProof, FunctionStatus, Posture, Status};
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Since when, how often refused, and why, in what is published.
@@ -42,7 +42,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             posture: self.posture(&functions),
             device: self.identity.device.clone(),
             association_id: self.identity.association,
-            association: self.association_status(),
+            associations: self.association_status().into_iter().collect(),
+            pending: Vec::new(),
+            pin: None,
             functions,
             card: self.card.clone(),
             server: self.server.clone(),
@@ -76,6 +78,14 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             Standing::Absent | Standing::Unproven { .. } => None,
         };
         let sentence = explain(policy, function, &ruling, self.authority(), &zone);
+        let company = match &ruling.source {
+            Source::Unmanaged | Source::Unproven { .. } => String::new(),
+            Source::Baseline | Source::Rule { .. } | Source::Server { .. } | Source::Task { .. } => {
+                self.authority()
+                    .map(|authority| authority.company.to_owned())
+                    .unwrap_or_default()
+            }
+        };
         FunctionStatus {
             ruling,
             since,
@@ -85,6 +95,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             proof: outcome.proof,
             denials,
             sentence,
+            company,
         }
     }
 
@@ -107,13 +118,16 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let Standing::Proven(mandate) = &self.standing else {
             return None;
         };
+        let association = self.state.association.as_ref()?;
         Some(AssociationStatus {
+            id: association.endorsement.association,
             company: mandate.company.clone(),
             version: mandate.version,
             group: mandate.group_name.clone(),
             contact: mandate.policy.contact.clone(),
-            since: self.state.association.as_ref()?.since,
+            since: association.since,
             signer: mandate.signer().to_string(),
+            proof: CardProof::OwnKey,
         })
     }
 

@@ -506,7 +506,7 @@ fn a_state_that_cannot_be_saved_changes_nothing() {
             .iter()
             .any(|problem| problem.code == "not-saved")
     );
-    assert!(bench.status().association.is_none());
+    assert!(bench.status().associations.is_empty());
 }
 
 #[test]
