@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::document::Switch;
 use crate::function::Function;
-use crate::manifest::Manifest;
+use crate::manifest::{CardIdentity, Manifest};
 use crate::trust::{Rejected, Verified};
 
 /// First bytes of everything that a card signs for a device, so that such a signature can never
@@ -50,15 +50,58 @@ impl Endorsement {
         bytes
     }
 
-    /// Checks the card's signature (ECDSA P-256 with SHA-256, DER) with the key that the
-    /// company's manifest gives for the card.
-    pub fn verify(&self, card: &Verified<Manifest>, signature: &[u8]) -> Result<(), Rejected> {
-        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&card.card)
-            .map_err(|_malformed| Rejected::CardKey)?;
-        let signature = p256::ecdsa::DerSignature::from_bytes(signature)
-            .map_err(|_malformed| Rejected::Copy)?;
-        key.verify(&self.to_signed_bytes(), &signature)
-            .map_err(|_mismatch| Rejected::Copy)
+    /// Whether the card in the reader is the one that the company's manifest is for: its key
+    /// signed this (ECDSA P-256 with SHA-256), or it says the same number.
+    pub fn verify(
+        &self,
+        card: &Verified<Manifest>,
+        proof: &Proof,
+    ) -> Result<Authenticity, Rejected> {
+        match (&card.card, proof) {
+            (CardIdentity::Key(point), Proof::Signature(signature)) => {
+                let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point)
+                    .map_err(|_malformed| Rejected::CardKey)?;
+                let signature = p256::ecdsa::DerSignature::from_bytes(signature)
+                    .map_err(|_malformed| Rejected::Copy)?;
+                key.verify(&self.to_signed_bytes(), &signature)
+                    .map_err(|_mismatch| Rejected::Copy)?;
+                Ok(Authenticity::OwnKey)
+            }
+            (CardIdentity::Serial { serial, .. }, Proof::Serial(said)) if serial == said => {
+                Ok(Authenticity::Copyable)
+            }
+            (CardIdentity::Key(_) | CardIdentity::Serial { .. }, _) => Err(Rejected::Copy),
+        }
+    }
+}
+
+/// With what a card shows that it is the one that its manifest is for.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Proof {
+    /// The signature of its key over [`Endorsement::to_signed_bytes`], DER.
+    Signature(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// The number that it says, where it has no key that signs without a PIN.
+    Serial(#[serde(with = "serde_bytes")] Vec<u8>),
+}
+
+/// How well it is known that a card is no copy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Authenticity {
+    /// It has proved that it holds its own key, which leaves no card.
+    OwnKey,
+    /// It says the right number, which a copy can say as well.
+    Copyable,
+}
+
+impl Authenticity {
+    /// The word for it, in interfaces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OwnKey => "own-key",
+            Self::Copyable => "copyable",
+        }
     }
 }
 
@@ -72,6 +115,18 @@ pub struct Release {
     pub device: String,
     /// The association that ends.
     pub association: Uuid,
+    /// From when on; at once when it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+}
+
+impl Release {
+    /// Whether the device is let go by now. Without a time that is known to be right, a release
+    /// with a date waits.
+    pub fn is_due(&self, now: Option<Timestamp>) -> bool {
+        self.from
+            .is_none_or(|from| now.is_some_and(|now| now >= from))
+    }
 }
 
 /// The company, or a server to which it delegated, switches functions of one device, by whatever

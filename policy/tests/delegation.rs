@@ -80,16 +80,17 @@ fn release() -> Release {
         company: COMPANY.to_owned(),
         device: "urn:uuid:1".to_owned(),
         association: Uuid::nil(),
+        from: None,
     }
 }
 
 fn manifest(issued: Timestamp) -> Manifest {
     Manifest {
-        layout: 1,
+        layout: manifest::LAYOUT,
         company: COMPANY.to_owned(),
         version: 1,
         issued,
-        card: vec![4; 65],
+        card: CardIdentity::Key(vec![4; 65]),
         groups: vec![GroupEntry::describing(1, "office", b"group", vec![1])],
     }
 }

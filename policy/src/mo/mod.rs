@@ -10,6 +10,8 @@ mod read;
 mod shape;
 mod write;
 
+use std::collections::BTreeSet;
+
 use omadm::tnds::{Document, Node};
 
 pub use self::describe::description;
@@ -78,6 +80,15 @@ impl Policy {
         policy.check()?;
         Ok(policy)
     }
+}
+
+/// The identifiers of the Management Objects in some bytes; none when they are no tree.
+pub(crate) fn members(bytes: &[u8]) -> BTreeSet<String> {
+    let Ok(document) = Document::from_wbxml(bytes) else {
+        return BTreeSet::new();
+    };
+    let objects = document.nodes.iter().filter_map(Node::object);
+    objects.map(str::to_owned).collect()
 }
 
 impl Group {

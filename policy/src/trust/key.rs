@@ -9,6 +9,7 @@ use p256::pkcs8::LineEnding;
 use sha2::{Digest as _, Sha256};
 
 use super::{NotSigned, Rejected, Signed, Signer};
+use crate::facts::Fingerprint;
 
 /// The first 8 bytes of the SHA-256 of a key's `SubjectPublicKeyInfo`: the COSE key id, and what
 /// people compare.
@@ -107,6 +108,11 @@ impl Anchor {
     /// What the key is called.
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// The SHA-256 of its `SubjectPublicKeyInfo`: what people compare before they trust it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(Sha256::digest(&self.spki).into())
     }
 
     /// The key as `SubjectPublicKeyInfo` in DER.

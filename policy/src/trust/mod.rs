@@ -3,6 +3,7 @@
 //! stricter) is the only function that makes a [`Verified`] out of bytes.
 
 mod delegation;
+mod introduction;
 mod key;
 mod policy;
 mod rejected;
@@ -18,10 +19,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::delegation::{Delegation, MAX_DELEGATION, Pointless, Power, UnknownPower};
+pub use self::introduction::Introduction;
 pub use self::key::{Anchor, KeyId, NoPublicKey, NoSigningKey, SigningKey};
 pub use self::policy::{MAX_POLICY, SignedPolicy};
 pub use self::rejected::Rejected;
-pub use self::sign::{Delegate, NotSigned, Signer, sign};
+pub use self::sign::{Delegate, NotSigned, Signer, sign, sign_introducing};
 use crate::document::Switch;
 use crate::function::Function;
 use crate::manifest::{MAX_MANIFEST, Manifest};
@@ -285,11 +287,7 @@ impl<T: Signed> Statement<T> {
 
     /// The delegation in its header.
     fn delegation(&self) -> Option<&[u8]> {
-        let label = Label::Text(DELEGATION_HEADER.to_owned());
-        let mut rest = self.sign1.protected.header.rest.iter();
-        let (_, value) = rest.find(|(name, _)| *name == label)?;
-        // Anything but bytes is no delegation that could be believed.
-        Some(value.as_bytes().map_or(&[], Vec::as_slice))
+        header_bytes(&self.sign1.protected.header, DELEGATION_HEADER)
     }
 
     /// The one of these keys that it names as its signer.
@@ -328,6 +326,14 @@ impl<T: Signed> Statement<T> {
         value.check()?;
         Ok(value)
     }
+}
+
+/// The bytes of a header of ours. Anything but bytes is as good as empty: nothing that could be
+/// believed.
+fn header_bytes<'h>(header: &'h coset::Header, name: &str) -> Option<&'h [u8]> {
+    let label = Label::Text(name.to_owned());
+    let (_, value) = header.rest.iter().find(|(named, _)| *named == label)?;
+    Some(value.as_bytes().map_or(&[], Vec::as_slice))
 }
 
 /// The lowest version that is still accepted. It only rises.

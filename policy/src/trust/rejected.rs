@@ -64,11 +64,16 @@ pub enum Rejected {
         /// How many it names.
         count: usize,
     },
-    /// The card has no group for a device of this kind.
-    #[error("the card holds no group for a device of the kind `{kind}`")]
+    /// The card has no group for this device.
+    #[error(
+        "the card holds no group{} for this device of the kind `{kind}`",
+        wanted.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default()
+    )]
     NoGroup {
         /// The kind of this device.
         kind: String,
+        /// The group that its settings or its server name.
+        wanted: Option<String>,
     },
     /// The entry is not of this manifest.
     #[error("the group is not named by this manifest")]
@@ -82,8 +87,14 @@ pub enum Rejected {
     /// Signed, but no group with a policy.
     #[error("the signed policy makes no sense")]
     Group(#[source] Box<Unreadable>),
-    /// The manifest's key of the card is no P-256 point.
-    #[error("the manifest's key of the card is no P-256 key")]
+    /// The group holds other Management Objects than the manifest says.
+    #[error("the group `{group}` holds other objects than the card's directory says")]
+    Members {
+        /// The group's name.
+        group: String,
+    },
+    /// The manifest names its card neither by a P-256 point nor by a serial number.
+    #[error("the manifest does not say which card it is for")]
     CardKey,
     /// The card does not hold the key that the manifest was made for.
     #[error("the card cannot prove that it is the one the company issued; it may be a copy")]
@@ -208,6 +219,7 @@ impl Rejected {
             Self::ForeignGroup => "foreign-group",
             Self::GroupMismatch { .. } => "group-mismatch",
             Self::Group(_) => "bad-policy",
+            Self::Members { .. } => "other-members",
             Self::CardKey => "bad-card-key",
             Self::Copy => "copied-card",
             Self::RolledBack { .. } => "rolled-back",

@@ -3,6 +3,7 @@
 use coset::cbor::value::Value;
 use coset::{CborSerializable as _, CoseSign1Builder, HeaderBuilder};
 
+use super::introduction::HEADER as INTRODUCTION_HEADER;
 use super::{Anchor, DELEGATION_HEADER, Delegation, NoPublicKey, Rejected, Signed, encode};
 
 /// What holds a private key: memory, a token, a service.
@@ -88,6 +89,24 @@ fn keyless<T: Signed>(error: NoPublicKey) -> Rejected {
 
 /// Signs a statement.
 pub fn sign<T: Signed>(signer: &(impl Signer + ?Sized), value: &T) -> Result<Vec<u8>, Rejected> {
+    sign_with(signer, value, None)
+}
+
+/// Signs a statement and puts the company's own key beside it, for devices that have never heard of
+/// the company ([`super::Introduction`]).
+pub fn sign_introducing<T: Signed>(
+    signer: &(impl Signer + ?Sized),
+    value: &T,
+    root: &Anchor,
+) -> Result<Vec<u8>, Rejected> {
+    sign_with(signer, value, Some(root))
+}
+
+fn sign_with<T: Signed>(
+    signer: &(impl Signer + ?Sized),
+    value: &T,
+    root: Option<&Anchor>,
+) -> Result<Vec<u8>, Rejected> {
     value.check()?;
     let anchor = signer.anchor().map_err(keyless::<T>)?;
     let mut header = HeaderBuilder::new()
@@ -98,8 +117,14 @@ pub fn sign<T: Signed>(signer: &(impl Signer + ?Sized), value: &T) -> Result<Vec
         let value = Value::Bytes(delegation.to_vec());
         header = header.text_value(DELEGATION_HEADER.to_owned(), value);
     }
+    let mut beside = HeaderBuilder::new();
+    if let Some(root) = root {
+        let value = Value::Bytes(root.spki().to_vec());
+        beside = beside.text_value(INTRODUCTION_HEADER.to_owned(), value);
+    }
     let bytes = CoseSign1Builder::new()
         .protected(header.build())
+        .unprotected(beside.build())
         .payload(encode(value))
         .try_create_signature(&[], |bytes| {
             let signature = signer.sign_bytes(bytes)?;

@@ -9,6 +9,7 @@ mod arbitrary;
 mod deciding;
 mod describing;
 mod planning;
+mod selecting;
 mod signed;
 mod spelling;
 mod trusting;

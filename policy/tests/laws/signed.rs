@@ -1,8 +1,8 @@
 //! What a company of these tests signs.
 
-use cardwarden_policy::manifest::Mandate;
+use cardwarden_policy::manifest::{LAYOUT, Mandate};
 use cardwarden_policy::{
-    Anchors, Group, GroupEntry, Manifest, Policy, SigningKey, Standing, Verified,
+    Anchors, CardIdentity, Group, GroupEntry, Manifest, Policy, SigningKey, Standing, Verified,
 };
 use jiff::Timestamp;
 
@@ -12,11 +12,11 @@ pub(crate) fn key() -> SigningKey {
 
 pub(crate) fn manifest_of(group: &[u8], version: u64) -> Manifest {
     Manifest {
-        layout: 1,
+        layout: LAYOUT,
         company: "B Company".to_owned(),
         version,
         issued: Timestamp::from_second(1_700_000_000).unwrap(),
-        card: vec![4; 65],
+        card: CardIdentity::Key(vec![4; 65]),
         groups: vec![GroupEntry::describing(
             1,
             "office",

@@ -69,6 +69,7 @@ fn a_stranger_and_a_signature_over_something_else_are_rejected() {
         company: "B".to_owned(),
         device: "d".to_owned(),
         association: uuid::Uuid::nil(),
+        from: None,
     };
     let signed = key().sign(&release).unwrap();
     assert_eq!(

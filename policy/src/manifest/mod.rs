@@ -2,25 +2,34 @@
 //! names (P8, P9 of the use case): a device reads the directory, chooses one group, and reads
 //! only that. One signature covers all, since each entry holds the hash of its group.
 
+mod card;
+mod members;
+mod selectors;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use self::card::{CardIdentity, MAX_SERIAL};
+pub use self::selectors::{Properties, Selectors};
 use crate::compiled::Compiled;
 use crate::document::Policy;
 use crate::facts::Fingerprint;
 use crate::trust::{Rejected, Verified};
 
 /// Version of the layout of manifests and groups.
-pub const LAYOUT: u8 = 1;
+pub const LAYOUT: u8 = 2;
 /// Most bytes of a signed manifest: two PIV data objects of 3,052 bytes.
 pub const MAX_MANIFEST: usize = 6104;
 /// Most bytes of a group.
 pub const MAX_GROUP: usize = 32 * 1024;
 /// Most groups on one card.
 pub const MAX_GROUPS: usize = 19;
+/// What an entry has as its only member that is no group of Management Objects but a signed
+/// [`crate::Release`] of one device.
+pub const RELEASE: &str = "org.cardwarden.release/1.0";
 /// Longest name of a company or group, in bytes.
 pub const MAX_NAME: usize = 100;
 
@@ -36,11 +45,9 @@ pub struct Manifest {
     pub version: u64,
     /// When the company signed. A clock that shows an earlier time is wrong.
     pub issued: Timestamp,
-    /// The P-256 key with which the card proves that it is no copy (PIV slot 9E), as an
-    /// uncompressed point of 65 bytes (SEC 1, 2.3.3).
-    #[serde(with = "serde_bytes")]
-    pub card: Vec<u8>,
-    /// The groups, most specific first.
+    /// The card that it is for.
+    pub card: CardIdentity,
+    /// The groups.
     pub groups: Vec<GroupEntry>,
 }
 
@@ -52,16 +59,29 @@ pub struct GroupEntry {
     pub id: u16,
     /// Its name, for people.
     pub name: String,
-    /// The kinds of device it is for (`laptop`, `handset`, … as hostnamed calls the chassis);
-    /// for every kind when empty.
-    pub kinds: BTreeSet<String>,
-    /// The card's objects that hold it, in order. For PIV, the object's tag (`0x5FC10D` …).
+    /// The Management Objects in it, by their identifiers ([`crate::mo`]); or [`RELEASE`].
+    #[serde(with = "members")]
+    pub members: BTreeSet<String>,
+    /// The devices that it is for; all when there are none.
+    #[serde(rename = "for", default, skip_serializing_if = "is_default")]
+    pub selectors: Selectors,
+    /// The card's objects that hold it, in order: data objects of PIV (`0x5FC10D` …), files of
+    /// PKCS#15, instances of OpenPGP's cardholder certificate.
+    #[serde(rename = "in")]
     pub containers: Vec<u32>,
     /// Its length in bytes.
     pub length: u32,
     /// SHA-256 of its bytes.
     #[serde(with = "serde_bytes")]
     pub sha256: Vec<u8>,
+    /// Whether the card gives it only after the user's PIN.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pin: bool,
+}
+
+/// Whether this is what an entry that says nothing means.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Related Management Objects that a device takes together. [`crate::mo`] spells them.
@@ -95,7 +115,7 @@ pub struct Mandate {
     pub version: u64,
     /// When the company signed.
     pub issued: Timestamp,
-    /// The card that it came from, by the SHA-256 of the key with which it proves itself.
+    /// The card that it came from ([`CardIdentity::fingerprint`]).
     pub card: Option<Fingerprint>,
     /// The group's name.
     pub group_name: String,
@@ -106,27 +126,48 @@ pub struct Mandate {
 }
 
 impl GroupEntry {
-    /// The entry of a group that lies in `containers`.
+    /// The entry of a group that lies in `containers`, for every device. What is no group of
+    /// Management Objects has no members.
     pub fn describing(id: u16, name: &str, bytes: &[u8], containers: Vec<u32>) -> Self {
         Self {
             id,
             name: name.to_owned(),
-            kinds: BTreeSet::new(),
+            members: crate::mo::members(bytes),
+            selectors: Selectors::default(),
             containers,
             length: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
             sha256: Sha256::digest(bytes).to_vec(),
+            pin: false,
+        }
+    }
+
+    /// The entry of a signed release of the device of this name (`urn:uuid:…`).
+    pub fn releasing(id: u16, device: &str, statement: &[u8], containers: Vec<u32>) -> Self {
+        Self {
+            members: [RELEASE.to_owned()].into(),
+            selectors: Selectors {
+                devices: [device.to_owned()].into(),
+                ..Selectors::default()
+            },
+            ..Self::describing(id, "release", statement, containers)
+        }
+    }
+
+    /// Whether these bytes are the ones that were signed.
+    fn admit(&self, bytes: &[u8]) -> Result<(), Rejected> {
+        if u32::try_from(bytes.len()) == Ok(self.length)
+            && Sha256::digest(bytes).as_slice() == self.sha256.as_slice()
+        {
+            Ok(())
+        } else {
+            Err(Rejected::GroupMismatch {
+                group: self.name.clone(),
+            })
         }
     }
 }
 
 impl Manifest {
-    /// The first group that is for a device of this kind.
-    pub fn select(&self, kind: &str) -> Option<&GroupEntry> {
-        self.groups
-            .iter()
-            .find(|entry| entry.kinds.is_empty() || entry.kinds.contains(kind))
-    }
-
     /// Refuses what no manifest can mean.
     pub(crate) fn check(&self) -> Result<(), Rejected> {
         let named = |name: &str| !name.trim().is_empty() && name.len() <= MAX_NAME;
@@ -135,9 +176,11 @@ impl Manifest {
                 layout: self.layout,
             });
         }
-        if !named(&self.company) || !self.groups.iter().all(|entry| named(&entry.name)) {
+        let is_named = |entry: &GroupEntry| named(&entry.name) && entry.selectors.is_bounded();
+        if !named(&self.company) || !self.groups.iter().all(is_named) {
             return Err(Rejected::Name);
         }
+        self.card.check()?;
         if self.groups.len() > MAX_GROUPS {
             return Err(Rejected::TooManyGroups {
                 count: self.groups.len(),
@@ -164,10 +207,9 @@ impl Verified<Manifest> {
         if !self.groups.contains(entry) {
             return Err(Rejected::ForeignGroup);
         }
-        if u32::try_from(bytes.len()) != Ok(entry.length)
-            || Sha256::digest(bytes).as_slice() != entry.sha256.as_slice()
-        {
-            return Err(Rejected::GroupMismatch {
+        entry.admit(bytes)?;
+        if entry.members != crate::mo::members(bytes) {
+            return Err(Rejected::Members {
                 group: entry.name.clone(),
             });
         }
@@ -176,10 +218,20 @@ impl Verified<Manifest> {
             company: self.company.clone(),
             version: self.version,
             issued: self.issued,
-            card: Some(Fingerprint(Sha256::digest(&self.card).into())),
+            card: Some(self.card.fingerprint()),
             group_name: entry.name.clone(),
             policy: group.policy.into(),
             account: group.account,
         }))
+    }
+
+    /// Believes the bytes of a release of this manifest to be the ones that were put there, or
+    /// says why not. The release has a signature of its own, and is not believed yet.
+    pub fn release<'b>(&self, entry: &GroupEntry, bytes: &'b [u8]) -> Result<&'b [u8], Rejected> {
+        if !self.groups.contains(entry) || !entry.is_release() {
+            return Err(Rejected::ForeignGroup);
+        }
+        entry.admit(bytes)?;
+        Ok(bytes)
     }
 }
