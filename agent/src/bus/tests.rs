@@ -18,7 +18,8 @@ use zbus::{Guid, MessageStream, OwnedVariant};
 
 use super::*;
 use crate::status::{
-    AssociationStatus, CardProof, CardStatus, FunctionStatus, Posture, ServerStatus, Status, Timings,
+    AssociationStatus, CardProof, CardStatus, FunctionStatus, Posture, ServerStatus, Status,
+    Timings,
 };
 
 /// The camera was refused so many times, everything else never.

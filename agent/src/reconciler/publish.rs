@@ -80,11 +80,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let sentence = explain(policy, function, &ruling, self.authority(), &zone);
         let company = match &ruling.source {
             Source::Unmanaged | Source::Unproven { .. } => String::new(),
-            Source::Baseline | Source::Rule { .. } | Source::Server { .. } | Source::Task { .. } => {
-                self.authority()
-                    .map(|authority| authority.company.to_owned())
-                    .unwrap_or_default()
-            }
+            Source::Baseline
+            | Source::Rule { .. }
+            | Source::Server { .. }
+            | Source::Task { .. } => self
+                .authority()
+                .map(|authority| authority.company.to_owned())
+                .unwrap_or_default(),
         };
         FunctionStatus {
             ruling,
