@@ -60,7 +60,7 @@ pub struct GroupEntry {
     /// Its name, for people.
     pub name: String,
     /// The Management Objects in it, by their identifiers ([`crate::mo`]); or [`RELEASE`].
-    #[serde(with = "members")]
+    #[serde(rename = "mo", with = "members")]
     pub members: BTreeSet<String>,
     /// The devices that it is for; all when there are none.
     #[serde(rename = "for", default, skip_serializing_if = "is_default")]
@@ -70,9 +70,10 @@ pub struct GroupEntry {
     #[serde(rename = "in")]
     pub containers: Vec<u32>,
     /// Its length in bytes.
+    #[serde(rename = "len")]
     pub length: u32,
     /// SHA-256 of its bytes.
-    #[serde(with = "serde_bytes")]
+    #[serde(rename = "hash", with = "serde_bytes")]
     pub sha256: Vec<u8>,
     /// Whether the card gives it only after the user's PIN.
     #[serde(default, skip_serializing_if = "is_default")]

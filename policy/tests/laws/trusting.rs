@@ -1,7 +1,8 @@
 //! Laws of signatures and of what they vouch for.
 
 use cardwarden_policy::{
-    Anchors, Endorsement, Floor, GroupEntry, Manifest, Policy, Rejected, Release, SigningKey,
+    Anchors, Authenticity, CardIdentity, Endorsement, Floor, GroupEntry, Manifest, Policy, Proof,
+    Rejected, Release, SigningKey,
 };
 use proptest::prelude::*;
 
@@ -98,11 +99,8 @@ fn a_card_that_cannot_answer_is_a_copy() {
     let card = p256::ecdsa::SigningKey::from_slice(&[3; 32]).unwrap();
     let other = p256::ecdsa::SigningKey::from_slice(&[4; 32]).unwrap();
     let mut manifest = manifest_of(b"group", 1);
-    manifest.card = card
-        .verifying_key()
-        .to_sec1_point(false)
-        .as_bytes()
-        .to_vec();
+    let point = card.verifying_key().to_sec1_point(false);
+    manifest.card = CardIdentity::Key(point.as_bytes().to_vec());
     let signed = key().sign(&manifest).unwrap();
     let anchors: Anchors = [key().anchor().unwrap()].into_iter().collect();
     let manifest = anchors.verify::<Manifest>(&signed).unwrap();
@@ -112,16 +110,20 @@ fn a_card_that_cannot_answer_is_a_copy() {
         device_key: vec![1, 2, 3],
         nonce: vec![5; 32],
     };
-    let sign = |key: &p256::ecdsa::SigningKey| -> p256::ecdsa::DerSignature {
-        key.sign(&endorsement.to_signed_bytes())
+    let signed_by = |key: &p256::ecdsa::SigningKey| {
+        let signature: p256::ecdsa::DerSignature = key.sign(&endorsement.to_signed_bytes());
+        Proof::Signature(signature.as_bytes().to_vec())
     };
     assert_eq!(
-        endorsement.verify(&manifest, sign(&card).as_bytes()),
-        Ok(())
+        endorsement.verify(&manifest, &signed_by(&card)),
+        Ok(Authenticity::OwnKey)
     );
     assert_eq!(
-        endorsement.verify(&manifest, sign(&other).as_bytes()),
+        endorsement.verify(&manifest, &signed_by(&other)),
         Err(Rejected::Copy)
     );
-    assert_eq!(endorsement.verify(&manifest, &[]), Err(Rejected::Copy));
+    assert_eq!(
+        endorsement.verify(&manifest, &Proof::Signature(Vec::new())),
+        Err(Rejected::Copy)
+    );
 }
