@@ -1,8 +1,9 @@
-//! A smart card for the lab: the PIV firmware of a token that people buy, on an image file, with
-//! or without a virtual reader. It is a test's card: nobody keeps its keys safe.
+//! A smart card for the lab: the firmware (PIV or `OpenPGP`) of a token that people buy, on an
+//! image file, with or without a virtual reader. It is a test's card: nobody keeps its keys safe.
 //!
 //! [`firmware`] is the card, [`vpcd`] its way into the reader, [`provision`] and [`copy`] are
-//! what people do to it, and [`fault`] is what goes wrong.
+//! what people do to it, and [`fault`] is what goes wrong. [`pcscd`] gives each test that needs
+//! one a smart card service of its own.
 
 #![forbid(unsafe_code)]
 
@@ -10,5 +11,6 @@ pub mod copy;
 mod dispatch;
 pub mod fault;
 pub mod firmware;
+pub mod pcscd;
 pub mod provision;
 pub mod vpcd;

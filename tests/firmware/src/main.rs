@@ -1,13 +1,13 @@
-//! A smart card for the lab: the PIV firmware of a token that people buy, on an image file, behind
-//! the virtual reader.
+//! A smart card for the lab: the firmware (PIV or `OpenPGP`) of a token that people buy, on an
+//! image file, behind the virtual reader.
 //!
 //! ```text
 //! lab-card company   --private company.pem --public trust.pem
-//! lab-card provision --image FILE --company NAME --key company.pem --version N --policy POLICY.toml
+//! lab-card provision --image FILE [--profile piv|openpgp] [--extended] --company NAME --key company.pem --version N --policy POLICY.toml
 //!                    [--group NAME] [--kind KIND]… [--and-group NAME[:KIND,…]=TOML]…
 //!                    [--server-url URL --server-ca FILE --server-id ID] [--tamper KIND]
-//! lab-card copy      --from IMAGE --to IMAGE
-//! lab-card run       --image FILE [--port 35963] [--fault drop-after:N|endless-61xx|garbage]
+//! lab-card copy      --from IMAGE --to IMAGE [--profile piv|openpgp]
+//! lab-card run       --image FILE [--profile piv|openpgp] [--extended] [--port 35963] [--fault drop-after:N|endless-61xx|garbage]
 //! ```
 //!
 //! On success, one JSON object is printed and the status is 0; else a sentence, and 1.
@@ -16,6 +16,7 @@
 
 use std::path::PathBuf;
 
+use cardwarden_lab_card::firmware::Model;
 use cardwarden_lab_card::{copy, fault, provision, vpcd};
 use clap::{Parser, Subcommand};
 
@@ -48,12 +49,16 @@ enum Action {
         /// The card to write; made when it is not there
         #[arg(long, value_name = "IMAGE")]
         to: PathBuf,
+        #[command(flatten)]
+        model: Model,
     },
     /// Insert a card into the virtual reader; it comes out when this ends
     Run {
         /// The card; a fresh one is made when it is not there
         #[arg(long, value_name = "FILE")]
         image: PathBuf,
+        #[command(flatten)]
+        model: Model,
         /// The reader's TCP port
         #[arg(long, default_value_t = 35963)]
         port: u16,
@@ -68,8 +73,13 @@ fn main() -> anyhow::Result<()> {
     let result = match Arguments::parse().action {
         Action::Company { private, public } => provision::company(&private, &public)?,
         Action::Provision(options) => provision::provision(&options)?,
-        Action::Copy { from, to } => copy::copy(&from, &to)?,
-        Action::Run { image, port, fault } => return vpcd::run(&image, port, fault),
+        Action::Copy { from, to, model } => copy::copy(&from, &to, model)?,
+        Action::Run {
+            image,
+            model,
+            port,
+            fault,
+        } => return vpcd::run(&image, model, port, fault),
     };
     println!("{result}");
     Ok(())

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use p256::pkcs8::der::Document;
 use serde_json::json;
 
-use crate::firmware::{fresh_seed, power};
+use crate::firmware::{Model, fresh_seed, power};
 
 /// Options of `lab-card provision`.
 #[derive(Args, Debug)]
@@ -20,6 +20,8 @@ pub struct Provision {
     /// The card; made when it is not there
     #[arg(long, value_name = "FILE")]
     image: PathBuf,
+    #[command(flatten)]
+    model: Model,
     /// The company's name
     #[arg(long, value_name = "NAME")]
     company: String,
@@ -80,7 +82,7 @@ pub fn provision(options: &Provision) -> anyhow::Result<serde_json::Value> {
         issued: Timestamp::now(),
         groups: groups(options)?,
     };
-    let receipt = power(&options.image, |card| {
+    let receipt = power(&options.image, options.model, |card| {
         let mut profile = open(card, WRITING_TIME)?;
         let sign = |manifest: &Manifest| sign(&key, manifest, options.tamper);
         anyhow::Ok(issue(

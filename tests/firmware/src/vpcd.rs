@@ -11,10 +11,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::fault::{Fault, Faulty};
-use crate::firmware::power;
-
-/// Answer to reset of a Nitrokey 3: T=1, and its name.
-const ATR: &[u8] = b"\x3B\x8F\x01\x80\x5DNitrokey\0\0\0\0\0\x6A";
+use crate::firmware::{Model, power};
 
 /// What vpcd asks for in one byte (vpcd.h).
 const POWER_OFF: u8 = 0;
@@ -24,26 +21,27 @@ const GET_ATR: u8 = 4;
 
 /// Inserts the card of this image, and keeps it in the reader until the reader goes away or the
 /// fault says otherwise.
-pub fn run(image: &Path, port: u16, fault: Option<Fault>) -> anyhow::Result<()> {
+pub fn run(image: &Path, model: Model, port: u16, fault: Option<Fault>) -> anyhow::Result<()> {
     let mut reader = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("there is no virtual reader on port {port}"))?;
     let mut fault = Faulty::new(fault);
     // A card that loses power forgets who it spoke to.
-    while serve(image, &mut reader, &mut fault)?.is_continue() {}
+    while serve(image, model, &mut reader, &mut fault)?.is_continue() {}
     Ok(())
 }
 
 /// One life between power-on and power-off.
 fn serve(
     image: &Path,
+    model: Model,
     reader: &mut TcpStream,
     fault: &mut Faulty,
 ) -> anyhow::Result<ControlFlow<()>> {
-    power(image, |card| {
+    power(image, model, |card| {
         while let Some(message) = receive(reader)? {
             let answer = match message.as_slice() {
                 [POWER_OFF | POWER_ON | RESET] => return Ok(ControlFlow::Continue(())),
-                [GET_ATR] => ATR.to_vec(),
+                [GET_ATR] => model.atr().to_vec(),
                 command => match fault.respond(card, command) {
                     Some(answer) => answer,
                     None => return Ok(ControlFlow::Break(())),

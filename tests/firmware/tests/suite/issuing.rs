@@ -6,10 +6,12 @@ use cardwarden_card::reader::Error;
 use cardwarden_card::{
     ManagementKey, NotTaken, Selected, Transport, WRITING_TIME, issue, open, read_selected,
 };
-use cardwarden_lab_card::firmware::power;
+use cardwarden_lab_card::firmware::{Application, Model, power};
 use cardwarden_policy::{Anchors, Endorsement, Rejected};
 
 use crate::lab;
+
+const MODEL: Model = Model::short(Application::Piv);
 
 /// A card that is pulled out before its next command.
 struct Cut<'a> {
@@ -28,7 +30,7 @@ impl Transport for Cut<'_> {
 
 /// Issues a version, at most so many commands of it; how many it took, when it was done.
 fn write(image: &Path, version: u64, groups: usize, most: u32) -> Option<u32> {
-    power(image, |card| {
+    power(image, MODEL, |card| {
         let mut profile = open(Cut { card, left: most }, WRITING_TIME).ok()?;
         let content = lab::content(version, groups);
         let sign = |manifest: &_| lab::company().sign(manifest);
@@ -40,7 +42,7 @@ fn write(image: &Path, version: u64, groups: usize, most: u32) -> Option<u32> {
 
 fn read(image: &Path) -> Result<Selected, NotTaken> {
     let anchors = Anchors::from_iter([lab::company().anchor().unwrap()]);
-    power(image, |card| {
+    power(image, MODEL, |card| {
         let mut profile = open(card, WRITING_TIME).map_err(NotTaken::Card)?;
         read_selected(profile.as_mut(), &anchors, "laptop", None)
     })
@@ -116,7 +118,7 @@ fn a_copied_card_cannot_prove_itself() {
     let image = folder.path().join("image");
     let copy = folder.path().join("copy");
     write(&image, 1, 0, u32::MAX).unwrap();
-    cardwarden_lab_card::copy::copy(&image, &copy).unwrap();
+    cardwarden_lab_card::copy::copy(&image, &copy, MODEL).unwrap();
     let endorsement = Endorsement {
         device: "urn:uuid:1".to_owned(),
         association: uuid::Uuid::nil(),
@@ -125,7 +127,7 @@ fn a_copied_card_cannot_prove_itself() {
     };
     for (card, expected) in [(&image, Ok(())), (&copy, Err(Rejected::Copy))] {
         let selected = read(card).unwrap();
-        let signature = power(card, |card| {
+        let signature = power(card, MODEL, |card| {
             open(card, WRITING_TIME)
                 .unwrap()
                 .endorse(&endorsement)
@@ -143,7 +145,7 @@ fn a_wrong_management_key_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("image");
     let wrong = ManagementKey::from_hex(&"11".repeat(24)).unwrap();
-    let code = power(&image, |card| {
+    let code = power(&image, MODEL, |card| {
         let mut profile = open(card, WRITING_TIME).unwrap();
         profile.authenticate(&wrong).unwrap_err().code()
     });

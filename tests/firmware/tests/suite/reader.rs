@@ -4,12 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardwarden_lab_card::firmware::{Application, Model};
 use cardwarden_policy::{Anchors, Manifest, SigningKey, Verified};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::card::{CardEvent, CardReading, Expectation, Reader, spawn};
 use crate::lab::{self, READER};
+
+const MODEL: Model = Model::short(Application::Piv);
 
 /// The thread, and what it says.
 struct Thread {
@@ -216,7 +219,7 @@ fn every_bad_card_is_refused_by_its_own_word() {
     lab::isolated(|folder| {
         let image = issued(folder);
         let copy = folder.join("copy");
-        cardwarden_lab_card::copy::copy(&image, &copy).unwrap();
+        cardwarden_lab_card::copy::copy(&image, &copy, MODEL).unwrap();
         let empty = folder.join("empty");
         let _pcscd = lab::pcscd();
         let mut thread = Thread::start(&lab::company());

@@ -1,52 +1,74 @@
-//! A card: Nitrokey's PIV firmware on an image file, and the framing of its answers into short
-//! APDUs, which on a real token is the work of the layer below.
+//! A card: Nitrokey's firmware on an image file, and the framing of its answers into APDUs,
+//! which on a real token is the work of the layer below.
+
+mod platform;
 
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use cardwarden_card::Transport;
 use cardwarden_card::reader::Error;
+use clap::{Args, ValueEnum};
 use iso7816::Status;
 use iso7816::command::CommandView;
-use piv_authenticator::{Authenticator, Options};
-use trussed::ClientImplementation;
-use trussed::pipe::{ServiceEndpoint, TrussedChannel};
-use trussed::platform::Syscall;
-use trussed::service::Service;
-use trussed::types::CoreContext;
-use trussed::virt::{Platform, StorageConfig, StoreConfig, with_platform};
-use trussed_core::types::{Location, PathBuf};
 
-use crate::dispatch::{BACKENDS, Backend, Contexts, Dispatch};
+use self::platform::{Firmware, IMAGE, boot};
 
-/// Bytes of an image (`trussed::virt`: 128 blocks of 512 bytes).
-const IMAGE: u64 = 64 * 1024;
-/// Most bytes of a command or an answer; the firmware's objects have at most 7,500.
-const MESSAGE: usize = 8192;
+/// Most data bytes of a command and most bytes of an answer (`apdu_dispatch`, which both
+/// firmwares' product uses, and `EXTENDED_LENGTH_INFO` of `opcard`).
+const MESSAGE: usize = 0x1DB9;
 /// Most bytes of an answer to a short command.
 const SHORT: usize = 256;
 /// Offset of CLA's bit that announces more (ISO/IEC 7816-4, 5.1.1).
 const CHAINED: u8 = 0x10;
 /// GET RESPONSE.
 const GET_RESPONSE: u8 = 0xC0;
+/// Answer to reset of a Nitrokey 3: T=1, and its name.
+const ATR: &[u8] = b"\x3B\x8F\x01\x80\x5DNitrokey\0\0\0\0\0\x6A";
+/// Answer to reset of a token with T=1 whose historical bytes promise command chaining and
+/// extended lengths (ISO/IEC 7816-4, table 119: third byte of the capabilities).
+const ATR_EXTENDED: &[u8] = &[0x3B, 0x85, 0x01, 0x80, 0x73, 0xC0, 0x01, 0xC0, 0x76];
 
-type Client<'a> = ClientImplementation<'a, Direct<'a>, Dispatch>;
-
-/// Serves a request of the firmware at once, in the caller's thread.
-struct Direct<'a> {
-    service: Service<Platform<'a>, Dispatch>,
-    endpoint: [ServiceEndpoint<'a, Backend, Contexts>; 1],
+/// What kind of card it is.
+#[derive(Args, Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Model {
+    /// The application on the card
+    #[arg(long, value_enum, default_value_t)]
+    pub profile: Application,
+    /// Take APDUs of extended length, and say so
+    #[arg(long)]
+    pub extended: bool,
 }
 
-impl Syscall for Direct<'_> {
-    fn syscall(&mut self) {
-        self.service.process(&mut self.endpoint);
+/// The application on a card.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Application {
+    /// PIV (NIST SP 800-73)
+    #[default]
+    Piv,
+    /// `OpenPGP` 3.4
+    Openpgp,
+}
+
+impl Model {
+    /// A card with this application, for short APDUs.
+    pub const fn short(profile: Application) -> Self {
+        Self {
+            profile,
+            extended: false,
+        }
+    }
+
+    /// What the card says when it gets power.
+    pub const fn atr(self) -> &'static [u8] {
+        if self.extended { ATR_EXTENDED } else { ATR }
     }
 }
 
 /// A card under power.
 pub struct Card<'a> {
-    firmware: Authenticator<Client<'a>>,
+    firmware: Firmware<'a>,
+    model: Model,
     /// Data of a chained command so far.
     gathered: Vec<u8>,
     /// Rest of an answer.
@@ -54,8 +76,12 @@ pub struct Card<'a> {
 }
 
 /// Puts the card of this image under power for as long as `session` lasts; a new image is a
-/// card fresh from the factory, with keys that no other has.
-pub fn power<R>(image: &Path, session: impl FnOnce(&mut Card<'_>) -> R) -> anyhow::Result<R> {
+/// card fresh from the factory, with keys and a serial number that no other has.
+pub fn power<R>(
+    image: &Path,
+    model: Model,
+    session: impl FnOnce(&mut Card<'_>) -> R,
+) -> anyhow::Result<R> {
     if let Ok(found) = image.metadata() {
         ensure!(
             found.len() == IMAGE,
@@ -73,32 +99,13 @@ pub fn power<R>(image: &Path, session: impl FnOnce(&mut Card<'_>) -> R) -> anyho
             image.display()
         );
     }
-    let seed = fresh_seed()?;
-    let client = PathBuf::try_from("piv").map_err(|_path| anyhow::anyhow!("no client path"))?;
-    let store = StoreConfig {
-        internal: StorageConfig::filesystem(image.to_path_buf()),
-        external: StorageConfig::ram(),
-        volatile: StorageConfig::ram(),
-    };
-    with_platform(store, |platform| {
-        let channel = TrussedChannel::new();
-        let (requester, responder) = channel.split().context("a fresh channel is in use")?;
-        let mut service = Service::with_dispatch(platform, Dispatch::new());
-        // The software platform's own generator always begins alike.
-        service.set_seed_if_uninitialized(&seed);
-        let endpoint = [ServiceEndpoint::new(
-            responder,
-            CoreContext::new(client),
-            BACKENDS,
-        )];
-        let client = Client::new(requester, Direct { service, endpoint }, None);
-        let options = Options::new().storage(Location::Internal);
-        let firmware = Authenticator::new(client, options);
-        Ok(session(&mut Card {
+    boot(image, model.profile, |firmware| {
+        session(&mut Card {
             firmware,
+            model,
             gathered: Vec::new(),
             waiting: Vec::new(),
-        }))
+        })
     })
 }
 
@@ -118,9 +125,12 @@ impl Card<'_> {
         let [cla, ins, p1, p2, ..] = *apdu else {
             return status_only(Status::WrongLength);
         };
+        if command.extended && !self.model.extended {
+            return status_only(Status::WrongLength);
+        }
         let most = match (command.expected(), command.extended) {
             (0, _) | (SHORT.., false) => SHORT,
-            (expected, _) => expected,
+            (expected, _) => expected.min(MESSAGE),
         };
         if ins == GET_RESPONSE {
             return self.next_part(most);
@@ -157,7 +167,7 @@ impl Card<'_> {
         let command =
             CommandView::try_from(whole.as_slice()).map_err(|_malformed| Status::WrongLength)?;
         let mut reply = heapless::Vec::<u8, MESSAGE>::new();
-        self.firmware.respond(command, &mut reply)?;
+        self.firmware.run(command, &mut reply)?;
         Ok(reply.to_vec())
     }
 
