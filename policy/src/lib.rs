@@ -45,7 +45,10 @@ pub mod trust;
 pub mod usb;
 
 pub use compiled::Compiled;
-pub use decide::{Access, Context, Decision, DeviceRuling, Ruling, Source, Standing, decide};
+pub use decide::{
+    Access, Context, Decision, DeviceRuling, Joint, Ruling, Say, Source, Standing, decide,
+    decide_all,
+};
 pub use document::Policy;
 pub use function::{Function, Verdict};
 pub use manifest::{Account, CardIdentity, Group, GroupEntry, Manifest, Properties, Selectors};

@@ -11,13 +11,14 @@ const WIDTH: usize = 100;
 /// One step to the right.
 const STEP: &str = "    ";
 /// The keys of a policy itself, in order.
-const OUTER: [&str; 10] = [
+const OUTER: [&str; 11] = [
     "organisation",
     "contact",
     "help",
     "zone",
     "validity",
     "audience",
+    "companies",
     "baseline",
     "remote",
     "rules",

@@ -4,9 +4,11 @@
 //! Of everything that speaks of a function, this counts, first to last: what the company's server
 //! lets through, where the policy lets it; what disables (a rule, the server, a task); what enables
 //! (a rule, a task); the baseline. At equal force the first rule of the document is the reason.
+//! Where several companies have a say, the strictest wins ([`decide_all`]).
 
 mod answers;
 mod ruling;
+mod several;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::answers::Answers;
 use self::ruling::Bench;
+pub use self::several::{Joint, Say, decide_all};
 use crate::condition::Surroundings;
 use crate::facts::Facts;
 use crate::function::{Function, Verdict};

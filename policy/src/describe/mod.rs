@@ -9,7 +9,7 @@ mod words;
 use std::fmt;
 
 use self::words::{list, may, name, quoted, sentence, span};
-use crate::document::{Audience, Direction, Policy, Remote, Switch, Validity};
+use crate::document::{Audience, Companies, Direction, Policy, Remote, Switch, Validity};
 use crate::function::{Function, Verdict};
 
 pub use self::condition::condition;
@@ -47,6 +47,7 @@ pub fn policy(policy: &Policy) -> Vec<Paragraph> {
             vec![sentence(&validity(policy.validity))],
         ),
         ("For whom", vec![sentence(&audience(&policy.audience))]),
+        ("Beside it", beside(policy.companies)),
         ("Without a rule", vec![baseline(policy)]),
         ("Rules", rules),
         ("Tasks", tasks),
@@ -120,6 +121,15 @@ fn audience(audience: &Audience) -> String {
         "every device.".to_owned()
     } else {
         format!("devices {}.", list(parts, "and"))
+    }
+}
+
+fn beside(companies: Companies) -> Vec<String> {
+    let several = "Other companies may have a say on the device, too; for each function the stricter \
+                   of them wins.";
+    match companies {
+        Companies::One => Vec::new(),
+        Companies::Several => vec![several.to_owned()],
     }
 }
 

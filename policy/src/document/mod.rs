@@ -56,6 +56,9 @@ pub struct Policy {
     /// Which devices may take it.
     #[serde(skip_serializing_if = "is_default")]
     pub audience: Audience,
+    /// Whether another company may have a say on the device, too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub companies: Companies,
     /// What holds for a function when no rule speaks. A function that is not named is enabled; a
     /// part of `usb` that is not named is as `usb` is.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -74,6 +77,17 @@ pub struct Policy {
 /// Whether this is what a document that says nothing means.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// How many companies may have a say on one device. The policy that came first decides.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Companies {
+    /// This one alone: the card of another is refused.
+    #[default]
+    One,
+    /// Others, too. For each function the stricter verdict wins.
+    Several,
 }
 
 /// What a baseline or an operation does with a function.

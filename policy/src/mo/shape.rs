@@ -218,6 +218,12 @@ pub(super) const POLICY: &[Field] = &[
         "Which devices may take it.",
     ),
     optional(
+        "Companies",
+        "companies",
+        Shape::Text,
+        "one or several: whether another company may have a say, too.",
+    ),
+    optional(
         "Baseline",
         "baseline",
         Shape::Names,

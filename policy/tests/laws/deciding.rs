@@ -6,7 +6,7 @@ use cardwarden_policy::document::{Action, OnUnknown, Remote, Rule};
 use cardwarden_policy::facts::Facts;
 use cardwarden_policy::operation::Origin;
 use cardwarden_policy::{
-    Access, Context, Decision, Function, Policy, Source, Standing, Verdict, decide,
+    Access, Context, Decision, Function, Policy, Say, Source, Standing, Verdict, decide, decide_all,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -48,6 +48,43 @@ proptest! {
         let standing = proven(policy);
         let decide = || decide(&standing, &operations, &context, now);
         prop_assert_eq!(decide(), decide());
+    }
+
+    #[test]
+    fn of_several_companies_the_stricter_wins_and_each_keeps_its_own(
+        policies in prop::collection::vec(policy(), 0..4), operations in operations(),
+        context in context(), now in prop::option::of(instant()),
+    ) {
+        let standings: Vec<Standing> = policies.into_iter().map(proven).collect();
+        let companies: Vec<Say<'_>> = standings
+            .iter()
+            .map(|standing| Say { standing, operations: &operations })
+            .collect();
+        let joint = decide_all(&companies, &context, now);
+        prop_assert_eq!(joint.each.len(), companies.len());
+        for (standing, own) in standings.iter().zip(&joint.each) {
+            prop_assert_eq!(&decide(standing, &operations, &context, now), own);
+            prop_assert_eq!(loosened(own, &joint.decision), None);
+            let is_looked_at_in_time = match (joint.decision.until, own.until) {
+                (_, None) => true,
+                (until, Some(own)) => until.is_some_and(|until| until <= own),
+            };
+            prop_assert!(is_looked_at_in_time);
+        }
+        let all = tightness(&joint.decision);
+        for (what, held) in &all {
+            let tightest = joint.each.iter().map(|own| tightness(own)[what]).max();
+            prop_assert!(tightest.is_none_or(|tightest| tightest == *held), "{what}");
+        }
+        for (function, place) in &joint.by {
+            let first = joint.each.iter().position(|own| {
+                own.rulings[function].verdict == joint.decision.rulings[function].verdict
+                    && own.rulings[function].read_only == joint.decision.rulings[function].read_only
+            });
+            let ruling = &joint.decision.rulings[function];
+            prop_assert_eq!(first, Some(*place));
+            prop_assert_eq!(ruling.source.reason(), joint.each[*place].rulings[function].source.reason());
+        }
     }
 
     #[test]
