@@ -17,6 +17,8 @@ pub struct Say<'a> {
     pub standing: &'a Standing,
     /// What its server and tasks switched.
     pub operations: &'a [Operation],
+    /// What is known beside the time. Its card and its server are no other company's.
+    pub context: &'a Context,
 }
 
 /// What is to hold for several companies together.
@@ -30,11 +32,12 @@ pub struct Joint {
     pub each: Vec<Decision>,
 }
 
-/// Decides for several companies, none included. Of equal rulings the first company's is the reason.
+/// Decides for several companies, none included; `context` is for when there is none. Of equal
+/// rulings the first company's is the reason.
 pub fn decide_all(companies: &[Say<'_>], context: &Context, now: Option<Timestamp>) -> Joint {
     let each: Vec<Decision> = companies
         .iter()
-        .map(|say| decide(say.standing, say.operations, context, now))
+        .map(|say| decide(say.standing, say.operations, say.context, now))
         .collect();
     let Some((first, others)) = each.split_first() else {
         return Joint {

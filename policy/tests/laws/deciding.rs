@@ -58,7 +58,7 @@ proptest! {
         let standings: Vec<Standing> = policies.into_iter().map(proven).collect();
         let companies: Vec<Say<'_>> = standings
             .iter()
-            .map(|standing| Say { standing, operations: &operations })
+            .map(|standing| Say { standing, operations: &operations, context: &context })
             .collect();
         let joint = decide_all(&companies, &context, now);
         prop_assert_eq!(joint.each.len(), companies.len());
