@@ -1,16 +1,15 @@
 //! Enrolment: the card's endorsement and the device's own request, for a certificate.
 
 use jiff::Timestamp;
-use rcgen::{CertificateParams, DnType, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use rcgen::{CertificateParams, DnType};
+use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::https::{self, Https};
 use super::machine::Machine;
 use super::record::{Certificate, Record};
+use crate::identity::{DeviceKey, KeyError};
 use crate::store::Bytes;
 
 /// Most certificates that a server may send for one device.
@@ -21,7 +20,7 @@ const MAX_CHAIN: usize = 4;
 pub(super) enum Error {
     /// The device's key makes no request.
     #[error("the device's key makes no certificate request")]
-    Request(#[from] rcgen::Error),
+    Request(#[from] KeyError),
     /// The server did not give one.
     #[error("the server did not enrol this device")]
     Exchange(#[from] https::Error),
@@ -65,7 +64,6 @@ struct EnrolReply {
 
 /// Asks the record's server for a certificate. Blocks.
 pub(super) fn enrol(record: &Record, machine: &Machine) -> Result<Certificate, Error> {
-    let key = KeyPair::from_pem(&record.device_key_pem)?;
     let mut params = CertificateParams::default();
     params
         .distinguished_name
@@ -73,7 +71,7 @@ pub(super) fn enrol(record: &Record, machine: &Machine) -> Result<Certificate, E
     let request = EnrolRequest {
         device_id: &record.device,
         association_id: record.association,
-        csr: Bytes(params.serialize_request(&key)?.der().to_vec()),
+        csr: Bytes(record.device_key.request(&params)?),
         manifest: &record.manifest,
         endorsement: SignedEndorsement {
             nonce: Bytes(record.endorsement.nonce.clone()),
@@ -96,7 +94,7 @@ pub(super) fn enrol(record: &Record, machine: &Machine) -> Result<Certificate, E
         .chain(reply.chain)
         .take(MAX_CHAIN)
         .collect();
-    check(&chain, &record.device_key_pem)?;
+    check(&chain, &record.device_key)?;
     Ok(Certificate {
         chain,
         expires_at: reply.expires_at,
@@ -104,14 +102,12 @@ pub(super) fn enrol(record: &Record, machine: &Machine) -> Result<Certificate, E
 }
 
 /// The HTTPS client takes only a certificate that fits its key.
-fn check(chain: &[Bytes], key_pem: &str) -> Result<(), Error> {
-    let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
-        .map_err(|_malformed| Error::Certificate)?;
+fn check(chain: &[Bytes], key: &DeviceKey) -> Result<(), Error> {
     let chain = chain
         .iter()
         .map(|der| CertificateDer::from(der.0.clone()))
         .collect();
-    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
+    key.certified(chain)
         .map(drop)
         .map_err(|_misfit| Error::Certificate)
 }

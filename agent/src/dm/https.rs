@@ -2,15 +2,17 @@
 //! trusted, redirections are not followed, and everything has a bound in bytes and in time.
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use rustls::OtherError;
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
-use ureq::tls::{self, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
 use super::record::Record;
+use super::tls;
+use crate::identity::KeyError;
 
 /// Time to reach the server.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -46,9 +48,18 @@ pub(super) enum Error {
         /// The server's sentence.
         message: String,
     },
-    /// The device's own key cannot serve.
-    #[error("the device's key or certificate cannot serve")]
-    Key(#[source] Box<ureq::Error>),
+    /// The device's own certificate cannot serve.
+    #[error("the device's certificate, or the server's authority, cannot serve")]
+    Certificate(#[source] rustls::Error),
+    /// The device's own key cannot serve now.
+    #[error("{address} cannot be told who this is")]
+    Key {
+        /// Whom we asked.
+        address: String,
+        /// Why.
+        #[source]
+        source: OtherError,
+    },
 }
 
 /// How a server says no.
@@ -65,21 +76,42 @@ impl Error {
         match self {
             Self::Refused { code, .. } => ["unknown-device", "no-certificate"].contains(&&**code),
             Self::NoAnswer { source, .. } => is_alert(source),
-            Self::Key(_) => true,
+            Self::Certificate(_) => true,
+            Self::Key { .. } => false,
         }
     }
 }
 
 /// In TLS 1.3 a server says what it thinks of a certificate when the handshake is over for us.
 fn is_alert(error: &ureq::Error) -> bool {
-    let tls = if let ureq::Error::Rustls(error) = error {
+    matches!(of_tls(error), Some(rustls::Error::AlertReceived(_)))
+}
+
+/// What TLS says, if that is where it went wrong.
+fn of_tls(error: &ureq::Error) -> Option<&rustls::Error> {
+    if let ureq::Error::Rustls(error) = error {
         Some(error)
     } else if let ureq::Error::Io(error) = error {
         error.get_ref().and_then(|inner| inner.downcast_ref())
     } else {
         None
-    };
-    matches!(tls, Some(rustls::Error::AlertReceived(_)))
+    }
+}
+
+/// Why `address` gives no answer: it may be that our own key did not sign.
+fn no_answer(address: &str, error: ureq::Error) -> Error {
+    if let Some(rustls::Error::Other(source)) = of_tls(&error)
+        && source.0.is::<KeyError>()
+    {
+        return Error::Key {
+            address: address.to_owned(),
+            source: source.clone(),
+        };
+    }
+    Error::NoAnswer {
+        address: address.to_owned(),
+        source: Box::new(error),
+    }
 }
 
 /// A connection to the server of a record, made at the first request and closed on drop.
@@ -95,27 +127,22 @@ impl Https {
         let certificate = match chain {
             [] => None,
             chain => {
-                let key = PrivateKey::from_pem(record.device_key_pem.as_bytes())
-                    .map_err(|source| Error::Key(Box::new(source)))?;
-                let chain: Vec<_> = chain
+                let chain = chain
                     .iter()
-                    .map(|der| tls::Certificate::from_der(der).to_owned())
+                    .map(|der| CertificateDer::from(der.to_vec()))
                     .collect();
-                Some(ClientCert::new_with_certs(&chain, key))
+                Some(
+                    record
+                        .device_key
+                        .certified(chain)
+                        .map_err(Error::Certificate)?,
+                )
             }
         };
-        let authority = tls::Certificate::from_der(&record.account.ca).to_owned();
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::Specific(Arc::new(vec![authority])))
-            .client_cert(certificate)
-            .build();
         let config = ureq::Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
             .max_redirects(0)
-            .tls_config(tls)
             .timeout_connect(Some(CONNECT))
             .timeout_global(Some(EXCHANGE))
             .max_response_header_size(MAX_HEAD)
@@ -125,7 +152,8 @@ impl Https {
             .user_agent(concat!("cardwardend/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(Self {
-            agent: config.new_agent(),
+            agent: tls::agent(config, &record.account.ca, certificate)
+                .map_err(Error::Certificate)?,
             date: Cell::new(None),
         })
     }
@@ -142,10 +170,7 @@ impl Https {
         content_type: &str,
         body: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let no_answer = |source| Error::NoAnswer {
-            address: address.to_owned(),
-            source: Box::new(source),
-        };
+        let no_answer = |error| no_answer(address, error);
         let mut response = self
             .agent
             .post(address)

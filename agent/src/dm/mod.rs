@@ -23,6 +23,7 @@ mod record;
 mod session;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use cardwarden_policy::{Account, Endorsement};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
+use crate::identity::DeviceKey;
 use crate::status::ServerStatus;
 use exchange::{Exchange, Turn};
 use pace::Pace;
@@ -47,8 +49,8 @@ pub(crate) struct Link {
     pub(crate) device: String,
     /// The association.
     pub(crate) association: Uuid,
-    /// The device's key, PKCS#8 in PEM.
-    pub(crate) device_key_pem: String,
+    /// The device's key.
+    pub(crate) device_key: DeviceKey,
     /// The card's manifest, as it lay on the card.
     pub(crate) manifest: Vec<u8>,
     /// What the card signed for the device's key.

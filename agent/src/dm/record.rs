@@ -10,13 +10,17 @@ use cardwarden_policy::{Account, Endorsement};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::Link;
 use crate::durable;
+use crate::identity::DeviceKey;
 use crate::store::Bytes;
 
 /// With less than this left, a new certificate is asked for.
 const RENEWAL: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// Bytes that a record takes, usually: there is a key in it, and a buffer that grows leaves copies.
+const ROOM: usize = 32 * 1024;
 
 /// How to reach a server, and as whom.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -27,8 +31,9 @@ pub(super) struct Record {
     pub(super) device: String,
     /// The association.
     pub(super) association: Uuid,
-    /// The device's key, PKCS#8 in PEM.
-    pub(super) device_key_pem: String,
+    /// The device's key.
+    #[serde(rename = "device_key_pem")]
+    pub(super) device_key: DeviceKey,
     /// The card's manifest.
     pub(super) manifest: Bytes,
     /// What the card signed.
@@ -93,7 +98,7 @@ impl Records {
     /// makes it anew.
     pub(super) fn load(&self, association: Uuid) -> Option<Record> {
         let path = self.path(association);
-        let bytes = std::fs::read(&path).ok()?;
+        let bytes = Zeroizing::new(std::fs::read(&path).ok()?);
         match serde_json::from_slice(&bytes) {
             Ok(record) => Some(record),
             Err(error) => {
@@ -110,7 +115,9 @@ impl Records {
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)?;
-        durable::replace(&self.path(record.association), &serde_json::to_vec(record)?)
+        let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+        serde_json::to_writer(&mut *bytes, record)?;
+        durable::replace(&self.path(record.association), &bytes)
     }
 
     /// What a link says, remembered as far as the disk allows. The certificate stays as long as it
@@ -120,7 +127,7 @@ impl Records {
         let is_same = |known: &&Record| {
             known.account == link.account
                 && known.device == link.device
-                && known.device_key_pem == link.device_key_pem
+                && known.device_key == link.device_key
         };
         let certificate = known
             .as_ref()
@@ -130,7 +137,7 @@ impl Records {
             account: link.account.clone(),
             device: link.device.clone(),
             association: link.association,
-            device_key_pem: link.device_key_pem.clone(),
+            device_key: link.device_key.clone(),
             manifest: Bytes(link.manifest.clone()),
             endorsement: link.endorsement.clone(),
             signature: Bytes(link.signature.clone()),

@@ -122,7 +122,7 @@ impl World {
             },
             device: self.identity.device.clone(),
             association: self.identity.association,
-            device_key_pem: self.identity.key_pem.clone(),
+            device_key: self.identity.key.clone(),
             manifest: self.company.manifest(3),
             signature: self.company.endorse(&endorsement),
             endorsement,

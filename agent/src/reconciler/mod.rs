@@ -290,7 +290,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             account,
             device: self.identity.device.clone(),
             association: association.endorsement.association,
-            device_key_pem: self.identity.key_pem.clone(),
+            device_key: self.identity.key.clone(),
             manifest: association.manifest.0.clone(),
             endorsement: association.endorsement.clone(),
             signature: association.signature.0.clone(),

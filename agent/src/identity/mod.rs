@@ -1,13 +1,21 @@
 //! Who this device is to its company: a name, a key, and the number of the association.
 
+mod key;
+
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use p256::ecdsa::SigningKey;
-use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::durable;
+
+pub(crate) use key::{DeviceKey, KeyError};
+
+/// Bytes that the file takes at most; room for all of it at once, so that no copy of the key is
+/// left where a growing buffer was.
+const ROOM: usize = 4096;
 
 /// The device's identity. It is made at the first start and lasts; the association's number
 /// changes with every release, so that an old release serves no second time.
@@ -17,8 +25,9 @@ pub(crate) struct Identity {
     pub(crate) device: String,
     /// The association now, or the one that the next card begins.
     pub(crate) association: Uuid,
-    /// The device's P-256 key, PKCS#8 in PEM.
-    pub(crate) key_pem: String,
+    /// The device's key.
+    #[serde(rename = "key_pem")]
+    pub(crate) key: DeviceKey,
     /// The public key, `SubjectPublicKeyInfo` in DER.
     #[serde(skip)]
     pub(crate) spki: Vec<u8>,
@@ -42,9 +51,9 @@ pub(crate) enum Error {
         /// The file.
         path: String,
     },
-    /// No key could be made.
-    #[error("no key could be made: the kernel gives no random numbers, or they make no key")]
-    NoKey,
+    /// There is no key.
+    #[error("this device has no key")]
+    Key(#[from] KeyError),
 }
 
 impl Identity {
@@ -58,11 +67,12 @@ impl Identity {
         let damaged = || Error::Damaged {
             path: path.display().to_string(),
         };
-        match std::fs::read(&path) {
+        match std::fs::read(&path).map(Zeroizing::new) {
             Ok(bytes) => {
+                close(&path).map_err(file)?;
                 let mut identity: Self =
                     serde_json::from_slice(&bytes).map_err(|_malformed| damaged())?;
-                identity.spki = public(&identity.key_pem).ok_or_else(damaged)?;
+                identity.spki = identity.key.public().to_vec();
                 Ok(identity)
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -90,7 +100,8 @@ impl Identity {
             path: path.display().to_string(),
             source,
         };
-        let bytes = serde_json::to_vec_pretty(self).map_err(|error| file(error.into()))?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(ROOM));
+        serde_json::to_writer_pretty(&mut *bytes, self).map_err(|error| file(error.into()))?;
         durable::replace(&path, &bytes).map_err(file)
     }
 
@@ -103,30 +114,30 @@ impl Identity {
     }
 
     fn make() -> Result<Self, Error> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|_unavailable| Error::NoKey)?;
-        let key = SigningKey::from_slice(&seed).map_err(|_out_of_range| Error::NoKey)?;
-        let pem = key
-            .to_pkcs8_pem(LineEnding::LF)
-            .map_err(|_unencodable| Error::NoKey)?;
+        let key = DeviceKey::make()?;
         Ok(Self {
             device: Uuid::new_v4().urn().to_string(),
             association: Uuid::new_v4(),
-            spki: public(&pem).ok_or(Error::NoKey)?,
-            key_pem: pem.to_string(),
+            spki: key.public().to_vec(),
+            key,
         })
     }
 }
 
-fn public(pem: &str) -> Option<Vec<u8>> {
-    let key = SigningKey::from_pkcs8_pem(pem).ok()?;
-    Some(
-        key.verifying_key()
-            .to_public_key_der()
-            .ok()?
-            .as_bytes()
-            .to_vec(),
-    )
+/// Closes a file with a key to all but its owner, where somebody opened it.
+fn close(path: &Path) -> std::io::Result<()> {
+    let mode = std::fs::metadata(path)?.mode();
+    let others = mode & 0o077;
+    if others == 0 {
+        return Ok(());
+    }
+    tracing::warn!(
+        "{} was open to others (mode {:o}) and is closed now; if somebody may have read the \
+         device's key in it, have your administrator release this device and associate it anew",
+        path.display(),
+        mode & 0o7777
+    );
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }
 
 #[cfg(test)]
@@ -153,5 +164,47 @@ mod tests {
             std::fs::read(folder.path().join("identity.json")).unwrap(),
             b"{}"
         );
+    }
+
+    #[test]
+    fn the_file_is_for_its_owner_alone_even_after_somebody_opened_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("identity.json");
+        let first = Identity::load_or_make(folder.path()).unwrap();
+        let mode = || std::fs::metadata(&path).unwrap().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(Identity::load_or_make(folder.path()).unwrap(), first);
+        assert_eq!(mode(), 0o600);
+    }
+
+    #[test]
+    fn an_identity_of_an_earlier_version_keeps_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let kept = serde_json::json!({
+            "device": "urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e",
+            "association": "0b5f0f0e-52cb-4f35-9d50-8cfbd9d4e8c1",
+            "key_pem": key.serialize_pem(),
+        });
+        let path = folder.path().join("identity.json");
+        durable::replace(&path, kept.to_string().as_bytes()).unwrap();
+        let identity = Identity::load_or_make(folder.path()).unwrap();
+        assert_eq!(
+            identity.spki,
+            rcgen::PublicKeyData::subject_public_key_info(&key)
+        );
+    }
+
+    #[test]
+    fn nothing_of_the_key_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = Identity::load_or_make(folder.path()).unwrap();
+        let shown = format!("{identity:?}");
+        let pem = identity.key.to_pem().unwrap();
+        for line in pem.lines().filter(|line| !line.starts_with('-')) {
+            assert!(!shown.contains(line));
+        }
+        assert!(!shown.contains("PRIVATE"));
     }
 }
