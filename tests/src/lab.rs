@@ -80,7 +80,7 @@ pub fn snapshot(image: &Image, accelerator: Accelerator) -> Result<Snapshot> {
         .key()
         .with(qemu::version()?)
         .with(format!("{:?}", accelerator.arguments()))
-        .with("snapshot 1")
+        .with("snapshot 2")
         .name();
     let kernel = image.kernel.name();
     let dir = place::lab("snapshots")?.join(format!("{kernel}-{name}"));

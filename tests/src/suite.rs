@@ -11,7 +11,15 @@ use crate::say::progress;
 use crate::setup;
 
 /// The scenario tests: each file of `tests/tests` that runs machines.
-pub const SCENARIOS: &[&str] = &["refusal", "standing", "time", "facts", "cards", "server"];
+pub const SCENARIOS: &[&str] = &[
+    "refusal",
+    "standing",
+    "time",
+    "facts",
+    "cards",
+    "association",
+    "server",
+];
 
 /// Runs the tests. Without a suite: those of every crate, a bounded run of the fuzz targets, then the scenarios; the
 /// first failure does not keep the others from running.

@@ -4,9 +4,10 @@
 //! ```text
 //! lab-card company   --private company.pem --public trust.pem
 //! lab-card provision --image FILE [--profile piv|openpgp] [--extended] --company NAME --key company.pem --version N --policy POLICY.toml
-//!                    [--group NAME] [--kind KIND]… [--and-group NAME[:KIND,…]=TOML]…
+//!                    [--group NAME] [--kind KIND]… [--and-group NAME[:KIND,…]=TOML]… [--pin]
 //!                    [--server-url URL --server-ca FILE --server-id ID] [--tamper KIND]
 //! lab-card copy      --from IMAGE --to IMAGE [--profile piv|openpgp]
+//! lab-card count     [--profile piv|openpgp] [--extended]
 //! lab-card run       --image FILE [--profile piv|openpgp] [--extended] [--port 35963] [--fault drop-after:N|endless-61xx|garbage]
 //! ```
 //!
@@ -17,7 +18,7 @@
 use std::path::PathBuf;
 
 use cardwarden_lab_card::firmware::Model;
-use cardwarden_lab_card::{copy, fault, provision, vpcd};
+use cardwarden_lab_card::{copy, count, fault, provision, vpcd, vscard};
 use clap::{Parser, Subcommand};
 
 /// A smart card for the lab
@@ -52,6 +53,11 @@ enum Action {
         #[command(flatten)]
         model: Model,
     },
+    /// Count the APDUs that reading a manifest of 500 bytes and a group of 1,500 takes
+    Count {
+        #[command(flatten)]
+        model: Model,
+    },
     /// Insert a card into the virtual reader; it comes out when this ends
     Run {
         /// The card; a fresh one is made when it is not there
@@ -62,6 +68,10 @@ enum Action {
         /// The reader's TCP port
         #[arg(long, default_value_t = 35963)]
         port: u16,
+        /// The socket of a virtual machine's reader (QEMU's ccid-card-passthru) instead; the card
+        /// comes out when standard input ends
+        #[arg(long, value_name = "SOCKET", conflicts_with = "port")]
+        ccid: Option<PathBuf>,
         /// What is wrong with the card
         #[arg(long, value_name = "KIND")]
         fault: Option<fault::Fault>,
@@ -74,12 +84,19 @@ fn main() -> anyhow::Result<()> {
         Action::Company { private, public } => provision::company(&private, &public)?,
         Action::Provision(options) => provision::provision(&options)?,
         Action::Copy { from, to, model } => copy::copy(&from, &to, model)?,
+        Action::Count { model } => serde_json::to_value(count::count(model)?)?,
         Action::Run {
             image,
             model,
             port,
+            ccid,
             fault,
-        } => return vpcd::run(&image, model, port, fault),
+        } => {
+            return match ccid {
+                Some(socket) => vscard::run(&image, model, &socket, fault),
+                None => vpcd::run(&image, model, port, fault),
+            };
+        }
     };
     println!("{result}");
     Ok(())

@@ -57,6 +57,11 @@ fn build(lists: &[&[Installed]]) -> Result<()> {
     run.visibly()
 }
 
+/// The lab's card, as built for the host.
+pub fn card_program() -> PathBuf {
+    built("lab-card")
+}
+
 fn built(binary: &str) -> PathBuf {
     place::target().join("release").join(binary)
 }

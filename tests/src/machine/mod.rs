@@ -8,6 +8,7 @@ pub mod console;
 pub mod link;
 pub mod qemu;
 pub mod qmp;
+pub mod reader;
 pub mod slot;
 
 use std::path::{Path, PathBuf};

@@ -92,6 +92,8 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
         "-chardev",
         format!("socket,id=console,{}", socket("console")),
     );
+    // A controller into which readers are plugged while the machine runs.
+    add("-device", "qemu-xhci,id=usb".to_owned());
     add("-serial", "chardev:console".to_owned());
     add("-monitor", "none".to_owned());
     add("-qmp", "unix:qmp,server=on,wait=off".to_owned());
@@ -210,7 +212,7 @@ type Spawned = std::io::Result<Child>;
 
 /// Starts a process from a thread that never ends: "kill me when my parent dies" (prctl(2), `PR_SET_PDEATHSIG`)
 /// means the parent *thread*, and a test's thread ends before a machine it shares with others.
-fn spawn(command: Command) -> Result<Child> {
+pub(super) fn spawn(command: Command) -> Result<Child> {
     static KEEPER: LazyLock<mpsc::Sender<(Command, mpsc::Sender<Spawned>)>> = LazyLock::new(|| {
         let (requests, queue) = mpsc::channel::<(Command, mpsc::Sender<Spawned>)>();
         std::thread::spawn(move || {

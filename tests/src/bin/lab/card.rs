@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use cardwarden_tests::run::{Key, Run};
-use cardwarden_tests::say::progress;
+use cardwarden_tests::say::{progress, result};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::settle::{self, Expected};
@@ -25,6 +25,8 @@ const READER: &CStr = c"Virtual PCD 00 00";
 pub(crate) enum Play {
     /// The company writes a card with this policy, and it goes into the reader
     Insert(Insert),
+    /// The company writes a card with this policy, and nobody puts it in; prints where it lies
+    Write(Insert),
     /// The card comes out
     Remove,
 }
@@ -55,6 +57,15 @@ pub(crate) struct Insert {
     /// The account on the card names no server
     #[arg(long)]
     no_server: bool,
+    /// The name of the policy's group on the card
+    #[arg(long)]
+    group: Option<String>,
+    /// A kind of device that the group is for; for all when not given
+    #[arg(long = "kind")]
+    kinds: Vec<String>,
+    /// One more group on the card, with its policy
+    #[arg(long = "and-group", value_name = "NAME[:KIND,…]=TOML")]
+    more: Vec<String>,
 }
 
 /// How a card keeps data.
@@ -62,18 +73,35 @@ pub(crate) struct Insert {
 enum Profile {
     /// NIST SP 800-73
     Piv,
+    /// OpenPGP card 3.x
+    Openpgp,
+}
+
+impl Profile {
+    /// The word for it in `lab-card`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Piv => "piv",
+            Self::Openpgp => "openpgp",
+        }
+    }
 }
 
 /// Does it.
 pub(crate) fn play(play: Play) -> Result<()> {
     match play {
         Play::Insert(insert) => put_in(&insert),
+        Play::Write(insert) => {
+            let company = world::company(&insert.company)?;
+            let version = version(&insert, &company)?;
+            result(write(&insert, &company, version)?.display());
+            Ok(())
+        }
         Play::Remove => remove(),
     }
 }
 
 fn put_in(insert: &Insert) -> Result<()> {
-    let Profile::Piv = insert.profile;
     if is_in() {
         remove()?;
     }
@@ -93,7 +121,13 @@ fn put_in(insert: &Insert) -> Result<()> {
             "-p",
             "StartLimitBurst=100",
         ])
-        .args(["lab-card", "run", "--image"])
+        .args([
+            "lab-card",
+            "run",
+            "--profile",
+            insert.profile.name(),
+            "--image",
+        ])
         .arg(&image);
     if let Some(fault) = &insert.fault {
         run = run.args(["--fault", fault]);
@@ -113,10 +147,16 @@ fn put_in(insert: &Insert) -> Result<()> {
 fn write(insert: &Insert, company: &Company, version: u64) -> Result<PathBuf> {
     let dir = Path::new(HOME).join("cards");
     std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-    let image = dir.join(format!("{}.card", company.slug));
+    let kind = match insert.profile {
+        Profile::Piv => "card",
+        Profile::Openpgp => "openpgp.card",
+    };
+    let image = dir.join(format!("{}.{kind}", company.slug));
     let mut run = Run::new("lab-card")
         .args([
             "provision",
+            "--profile",
+            insert.profile.name(),
             "--company",
             &company.name,
             "--version",
@@ -140,13 +180,21 @@ fn write(insert: &Insert, company: &Company, version: u64) -> Result<PathBuf> {
     if let Some(tamper) = &insert.tamper {
         run = run.args(["--tamper", tamper]);
     }
+    if let Some(group) = &insert.group {
+        run = run.args(["--group", group]);
+    }
+    for (option, values) in [("--kind", &insert.kinds), ("--and-group", &insert.more)] {
+        for value in values {
+            run = run.args([option, value]);
+        }
+    }
     run.quietly()?;
     if !insert.copied {
         return Ok(image);
     }
-    let copy = dir.join(format!("{}-copy.card", company.slug));
+    let copy = dir.join(format!("{}-copy.{kind}", company.slug));
     Run::new("lab-card")
-        .args(["copy", "--from"])
+        .args(["copy", "--profile", insert.profile.name(), "--from"])
         .arg(&image)
         .arg("--to")
         .arg(&copy)

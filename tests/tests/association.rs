@@ -1,0 +1,122 @@
+//! From a card in a reader to a bond that lasts: whatever the card and the reader, whoever the company, and whoever
+//! agrees to it.
+
+use anyhow::{Context as _, Result, ensure};
+use cardwarden_tests::laws;
+use cardwarden_tests::machine::Machine;
+use cardwarden_tests::scenario::{self, OFFICE, insert, is_off, is_on, problems, status, text};
+
+laws! { from before_the_card:
+    a_card_in_a_usb_reader_is_read_through_the_machines_own_driver,
+    a_card_without_a_key_of_its_own_is_taken_and_called_copyable,
+    a_strangers_card_changes_nothing_until_a_person_agrees,
+    a_device_takes_the_group_that_is_for_it,
+}
+laws! { from with_the_card:
+    another_companys_card_is_refused_for_as_long_as_the_first_has_a_say,
+    a_card_that_is_issued_anew_leaves_no_gap,
+}
+
+/// Nothing is off in this one.
+const LOOSE: &str = "contact = \"security@b-company.example\"\n";
+
+fn a_card_in_a_usb_reader_is_read_through_the_machines_own_driver(
+    machine: &mut Machine,
+) -> Result<()> {
+    machine.put("/srv/policy.toml", 0o644, OFFICE.as_bytes())?;
+    let image = machine.ok("lab card write /srv/policy.toml")?;
+    machine.plug_reader()?;
+    let card = machine.insert_into_reader(&image, &[])?;
+    machine.ok("lab try until EPERM /dev/video0 --seconds 60 && lab settle")?;
+    is_off(machine)?;
+    ensure!(
+        text(&status(machine)?, "/card/reader").contains("Gemplus"),
+        "not read through the USB reader: {}",
+        status(machine)?
+    );
+    drop(card);
+    machine.ok("lab settle")?;
+    is_off(machine).context("after the card came out")?;
+    machine.unplug_reader()?;
+    machine.ok("lab settle")?;
+    is_off(machine).context("after the reader was pulled out")
+}
+
+fn a_card_without_a_key_of_its_own_is_taken_and_called_copyable(
+    machine: &mut Machine,
+) -> Result<()> {
+    insert(machine, OFFICE, "--profile openpgp")?;
+    is_off(machine)?;
+    let said = machine.ok("cardwarden status")?;
+    ensure!(said.contains("copyable"), "nobody says so: {said}");
+    insert(machine, LOOSE, "--profile openpgp --copied --version 9")?;
+    is_off(machine).context("after a copy was put in")
+}
+
+fn a_strangers_card_changes_nothing_until_a_person_agrees(machine: &mut Machine) -> Result<()> {
+    insert(machine, OFFICE, "--company Stranger")?;
+    is_on(machine)?;
+    ensure!(
+        problems(machine)?.contains(&"consent-needed".to_owned()),
+        "nobody is asked"
+    );
+    let shown = machine.sh("cardwarden associate --json --wait 0")?.stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).context("read what waits")?;
+    let fingerprint = text(&shown, "/0/fingerprint").to_owned();
+    ensure!(!fingerprint.is_empty(), "no fingerprint is shown: {shown}");
+    let wrong = machine.sh("cardwarden associate --yes --fingerprint 0000")?;
+    ensure!(wrong.status != 0, "another fingerprint was agreed to");
+    is_on(machine)?;
+    machine.ok(&format!(
+        "cardwarden associate --yes --fingerprint '{fingerprint}' && lab settle"
+    ))?;
+    is_off(machine)?;
+    machine.reboot()?;
+    machine.ok("lab settle")?;
+    machine.ok("lab plug camera")?;
+    machine.ok("lab try until EPERM /dev/video0 --seconds 30")?;
+    Ok(())
+}
+
+fn a_device_takes_the_group_that_is_for_it(machine: &mut Machine) -> Result<()> {
+    machine.put("/srv/loose.toml", 0o644, LOOSE.as_bytes())?;
+    let groups = "--group toasters --kind toaster --and-group everybody=/srv/loose.toml";
+    insert(machine, OFFICE, groups)?;
+    is_on(machine)?;
+    ensure!(
+        text(&status(machine)?, "/association/group") == "everybody",
+        "another group: {}",
+        status(machine)?
+    );
+    machine.ok("lab card remove && mkdir -p /etc/cardwarden && printf 'kind = \"toaster\"\\n' >/etc/cardwarden/agent.toml && systemctl restart cardwardend && lab settle")?;
+    insert(machine, OFFICE, &format!("{groups} --version 9"))?;
+    is_off(machine)
+}
+
+fn another_companys_card_is_refused_for_as_long_as_the_first_has_a_say(
+    machine: &mut Machine,
+) -> Result<()> {
+    insert(machine, LOOSE, "--company Stranger --version 99")?;
+    is_off(machine)?;
+    let asked = machine.sh("cardwarden associate --json --wait 0")?;
+    ensure!(
+        !asked.stdout.contains("fingerprint"),
+        "somebody could agree to it: {}",
+        asked.stdout
+    );
+    Ok(())
+}
+
+/// The lost card's successor has another key, and the same policy with the next number.
+fn a_card_that_is_issued_anew_leaves_no_gap(machine: &mut Machine) -> Result<()> {
+    machine.ok("lab card remove && rm /var/lib/lab/cards/b-company.card && lab settle")?;
+    machine.ok("rm -f /run/gap; systemd-run --quiet --collect --unit=watch-gap sh -c 'while ! lab try open /dev/video0 | grep -q open; do :; done; touch /run/gap'")?;
+    insert(machine, OFFICE, "--version 9")?;
+    is_off(machine)?;
+    machine.ok("systemctl stop watch-gap; test ! -e /run/gap")?;
+    ensure!(
+        scenario::number(&status(machine)?, "/association/version") == 9,
+        "the new card was not taken"
+    );
+    Ok(())
+}
