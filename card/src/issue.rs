@@ -1,15 +1,13 @@
 //! Issuing a card: from what a company wants to say to a card that says it. The command line and
 //! the lab use the same few steps.
 
-use std::collections::BTreeSet;
-
-use cardwarden_policy::manifest::{Group, GroupEntry, LAYOUT, Manifest};
+use cardwarden_policy::manifest::{CardIdentity, Group, GroupEntry, LAYOUT, Manifest, Selectors};
 use cardwarden_policy::mo::Unwritable;
 use cardwarden_policy::trust::Rejected;
 use jiff::Timestamp;
 
-use crate::management::ManagementKey;
-use crate::profile::{Error, Profile};
+use crate::authority::Authority;
+use crate::profile::{Error, Profile, Wanted};
 
 /// What a card is to hold.
 #[derive(Clone, Debug)]
@@ -20,8 +18,10 @@ pub struct Issue {
     pub version: u64,
     /// When this is.
     pub issued: Timestamp,
-    /// The groups, most specific first.
+    /// The groups.
     pub groups: Vec<NamedGroup>,
+    /// Releases that the card brings to their devices.
+    pub releases: Vec<SignedRelease>,
 }
 
 /// A group, and for whom it is.
@@ -29,10 +29,21 @@ pub struct Issue {
 pub struct NamedGroup {
     /// Its name, for people.
     pub name: String,
-    /// The kinds of device that it is for; for all when empty.
-    pub kinds: BTreeSet<String>,
+    /// The devices that it is for; all with the default.
+    pub selectors: Selectors,
+    /// Whether the card gives it only after its PIN.
+    pub pin: bool,
     /// What it holds.
     pub group: Group,
+}
+
+/// A release that the company signed.
+#[derive(Clone, Debug)]
+pub struct SignedRelease {
+    /// The device that it lets go, `urn:uuid:…`.
+    pub device: String,
+    /// The signed [`cardwarden_policy::Release`].
+    pub statement: Vec<u8>,
 }
 
 /// What was written.
@@ -71,50 +82,76 @@ impl NotIssued {
     }
 }
 
-/// Makes the card's key when there is none, finds room, has the directory signed by `sign`, and
-/// writes all of it.
+/// Opens the card for writing, makes its key when there is none, and [`fill`]s it.
 pub fn issue(
     profile: &mut dyn Profile,
-    management: &ManagementKey,
+    authority: &Authority,
     issue: &Issue,
     sign: impl FnOnce(&Manifest) -> Result<Vec<u8>, Rejected>,
 ) -> Result<Receipt, NotIssued> {
-    let groups = issue
+    profile.authenticate(authority).map_err(NotIssued::Card)?;
+    let card = profile.ensure_identity().map_err(NotIssued::Card)?;
+    fill(profile, card, issue, sign)
+}
+
+/// Finds room on a card that is open for writing, has the directory signed by `sign`, and writes
+/// all of it.
+pub fn fill(
+    profile: &mut dyn Profile,
+    card: CardIdentity,
+    issue: &Issue,
+    sign: impl FnOnce(&Manifest) -> Result<Vec<u8>, Rejected>,
+) -> Result<Receipt, NotIssued> {
+    let mut contents = issue
         .groups
         .iter()
         .map(|named| named.group.to_bytes().map_err(NotIssued::Unwritable))
         .collect::<Result<Vec<Vec<u8>>, _>>()?;
-    let lengths: Vec<usize> = groups.iter().map(Vec::len).collect();
-    profile.authenticate(management).map_err(NotIssued::Card)?;
-    let card = profile.ensure_card_key().map_err(NotIssued::Card)?;
-    let placement = profile.place(&lengths).map_err(NotIssued::Card)?;
-    let entries = issue
-        .groups
+    let statements = issue.releases.iter().map(|release| &release.statement);
+    contents.extend(statements.cloned());
+    let pins = issue.groups.iter().map(|named| named.pin);
+    let wanted: Vec<Wanted> = contents
         .iter()
-        .zip(&groups)
-        .zip(&placement.groups)
-        .zip(1_u16..)
-        .map(|(((named, bytes), containers), id)| {
-            let mut entry = GroupEntry::describing(id, &named.name, bytes, containers.clone());
-            entry.kinds.clone_from(&named.kinds);
-            entry
+        .zip(pins.chain(std::iter::repeat(false)))
+        .map(|(bytes, pin)| Wanted {
+            length: bytes.len(),
+            pin,
         })
         .collect();
+    let placement = profile.place(&wanted).map_err(NotIssued::Card)?;
     let manifest = Manifest {
         layout: LAYOUT,
         company: issue.company.clone(),
         version: issue.version,
         issued: issue.issued,
         card,
-        groups: entries,
+        groups: entries(issue, &contents, &placement.groups),
     };
     let signed = sign(&manifest).map_err(NotIssued::Unsignable)?;
     profile
-        .write(&placement, &signed, &groups)
+        .write(&placement, &signed, &contents)
         .map_err(NotIssued::Card)?;
     Ok(Receipt {
         manifest,
         length: signed.len(),
         exchanges: profile.exchanges(),
     })
+}
+
+/// What the directory says of each group and each release.
+fn entries(issue: &Issue, contents: &[Vec<u8>], containers: &[Vec<u32>]) -> Vec<GroupEntry> {
+    let mut places = contents.iter().zip(containers).zip(1_u16..);
+    let groups = issue.groups.iter().zip(places.by_ref());
+    let mut entries: Vec<GroupEntry> = groups
+        .map(|(named, ((bytes, containers), id))| GroupEntry {
+            selectors: named.selectors.clone(),
+            pin: named.pin,
+            ..GroupEntry::describing(id, &named.name, bytes, containers.clone())
+        })
+        .collect();
+    let releases = issue.releases.iter().zip(places);
+    entries.extend(releases.map(|(release, ((bytes, containers), id))| {
+        GroupEntry::releasing(id, &release.device, bytes, containers.clone())
+    }));
+    entries
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Aes192, Aes256};
 use des::TdesEde3;
+use zeroize::Zeroizing;
 
 /// Algorithms of management keys (SP 800-78-4, table 6-2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,9 +52,9 @@ impl Algorithm {
     }
 }
 
-/// A management key. Its bytes are never shown.
+/// A management key. Its bytes are never shown, and are wiped from memory with it.
 #[derive(Clone)]
-pub struct ManagementKey(Vec<u8>);
+pub struct ManagementKey(Zeroizing<Vec<u8>>);
 
 /// The text is no management key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -63,7 +64,7 @@ pub struct NoManagementKey;
 impl ManagementKey {
     /// The key that PIV cards leave the factory with (Nitrokey; `YubiKey` before 5.7).
     pub fn factory() -> Self {
-        Self([1, 2, 3, 4, 5, 6, 7, 8].repeat(3))
+        Self([1, 2, 3, 4, 5, 6, 7, 8].repeat(3).into())
     }
 
     /// A key of 16, 24 or 32 bytes in hexadecimal digits; blanks and colons are ignored.
@@ -74,13 +75,14 @@ impl ManagementKey {
             .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
             .collect::<Option<Vec<u8>>>()
             .ok_or(NoManagementKey)?;
-        let bytes: Vec<u8> = digits
+        let bytes: Zeroizing<Vec<u8>> = digits
             .chunks_exact(2)
             .map(|pair| {
                 pair.iter()
                     .fold(0_u8, |byte, digit| byte.wrapping_shl(4) | digit)
             })
-            .collect();
+            .collect::<Vec<u8>>()
+            .into();
         if digits.len() % 2 == 0 && matches!(bytes.len(), 16 | 24 | 32) {
             Ok(Self(bytes))
         } else {
@@ -138,7 +140,7 @@ mod tests {
     fn each_algorithm_encrypts_as_its_standard_says() {
         // FIPS 197, appendix C; and DES with three equal keys, which is DES (SP 800-17 table 1).
         let plain: Vec<u8> = (0..16).map(|i| i * 0x11).collect();
-        let key = |n: u8| ManagementKey((0..n).collect());
+        let key = |n: u8| ManagementKey((0..n).collect::<Vec<u8>>().into());
         for (algorithm, length, first) in [
             (Algorithm::Aes128, 16, 0x69),
             (Algorithm::Aes192, 24, 0xDD),
@@ -146,7 +148,7 @@ mod tests {
         ] {
             assert_eq!(key(length).encrypt(algorithm, &plain).unwrap()[0], first);
         }
-        let ones = ManagementKey(vec![1; 24]);
+        let ones = ManagementKey(vec![1; 24].into());
         let block = [0x80, 0, 0, 0, 0, 0, 0, 0];
         let expected = [0x95, 0xF8, 0xA5, 0xE5, 0xDD, 0x31, 0xD9, 0x00];
         assert_eq!(ones.encrypt(Algorithm::Tdes, &block).unwrap(), expected);
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn a_key_of_another_length_encrypts_nothing() {
         assert_eq!(
-            ManagementKey(vec![1; 16]).encrypt(Algorithm::Tdes, &[0; 8]),
+            ManagementKey(vec![1; 16].into()).encrypt(Algorithm::Tdes, &[0; 8]),
             None
         );
         assert_eq!(

@@ -1,6 +1,7 @@
 //! The commands of a PIV card (SP 800-73-4 part 2, section 3).
 
 use crate::apdu::{Answer, Command, Header};
+use crate::authority::Pin;
 use crate::management::Algorithm;
 use crate::tlv;
 
@@ -10,6 +11,10 @@ const AID: [u8; 11] = [0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0, 1, 0];
 pub(crate) const CARD_KEY: u8 = 0x9E;
 /// Slot of the management key.
 pub(crate) const MANAGEMENT_KEY: u8 = 0x9B;
+/// The PIN of the application.
+const PIN: u8 = 0x80;
+/// Bytes of a PIN on its way to the card.
+const PIN_LENGTH: usize = 8;
 /// Elliptic curve P-256 (SP 800-78-4, table 6-2).
 const P256: u8 = 0x11;
 
@@ -97,4 +102,17 @@ pub(crate) fn generate() -> Command {
 /// GET METADATA, which Yubico added and others took over.
 pub(crate) fn describe(key: u8) -> Command {
     Command::new(Header::new(0xF7, 0x00, key), Vec::new(), Answer::Bytes)
+}
+
+/// VERIFY without a PIN: how often a wrong one may still be given.
+pub(crate) fn tries() -> Command {
+    Command::new(Header::new(0x20, 0x00, PIN), Vec::new(), Answer::Status)
+}
+
+/// VERIFY: the PIN, filled up to eight bytes (SP 800-73-4 part 2, 2.4.3).
+pub(crate) fn verify(pin: &Pin) -> Command {
+    let mut data = Vec::with_capacity(PIN_LENGTH);
+    data.extend(pin.as_bytes());
+    data.resize(PIN_LENGTH, 0xFF);
+    Command::new(Header::new(0x20, 0x00, PIN), data, Answer::Status)
 }

@@ -4,7 +4,7 @@
 use cardwarden_card::reader::Error;
 use cardwarden_card::tlv;
 use cardwarden_card::{READING_TIME, Transport, open, read_selected};
-use cardwarden_policy::Anchors;
+use cardwarden_policy::{Anchors, Properties};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -32,9 +32,14 @@ fn converse(answers: &[Vec<u8>]) -> (Option<&'static str>, usize) {
         },
         READING_TIME,
     ) {
-        Ok(mut profile) => read_selected(profile.as_mut(), &Anchors::default(), "laptop", None)
-            .err()
-            .map(|reason| reason.code()),
+        Ok(mut profile) => read_selected(
+            profile.as_mut(),
+            &Anchors::default(),
+            &Properties::default(),
+            None,
+        )
+        .err()
+        .map(|reason| reason.code()),
         Err(error) => Some(error.code()),
     };
     (code, count)

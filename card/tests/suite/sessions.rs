@@ -6,10 +6,13 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::time::Instant;
 
+use cardwarden_card::apdu::Channel;
+use cardwarden_card::piv::Piv;
 use cardwarden_card::reader::Error;
-use cardwarden_card::{ManagementKey, Profile, READING_TIME, Transport, open};
-use cardwarden_policy::{Endorsement, GroupEntry};
+use cardwarden_card::{Authority, ManagementKey, Pin, Profile, READING_TIME, Transport};
+use cardwarden_policy::{CardIdentity, Endorsement, GroupEntry, Proof};
 use sha2::{Digest as _, Sha256};
 
 /// What the card is to sign.
@@ -66,10 +69,25 @@ fn act(
     let mut words = action.split(' ');
     match words.next().unwrap() {
         "manifest" => profile.read_manifest(),
-        "sign" => profile.endorse(&endorsement()),
+        "sign" => {
+            let card = CardIdentity::Key(vec![4; 65]);
+            profile
+                .prove(&card, &endorsement())
+                .map(|proof| match proof {
+                    Proof::Signature(signature) => signature,
+                    Proof::Serial(_) => panic!("a key signs"),
+                })
+        }
+        "tries" => profile.pin_tries().map(|tries| tries.into_iter().collect()),
+        "pin" => {
+            let pin = Pin::new(words.next().unwrap().into()).unwrap();
+            profile.verify_pin(&pin).map(|()| Vec::new())
+        }
         "authenticate" => {
             let key = ManagementKey::from_hex(words.next().unwrap()).unwrap();
-            profile.authenticate(&key).map(|()| Vec::new())
+            profile
+                .authenticate(&Authority::ManagementKey(key))
+                .map(|()| Vec::new())
         }
         "group" => {
             let containers = words
@@ -97,14 +115,12 @@ fn play(path: &Path) {
             other => panic!("{other}"),
         }
     }
-    let result = open(
-        Script {
-            exchanges: &mut exchanges,
-        },
-        READING_TIME,
-    )
-    .and_then(|mut profile| act(profile.as_mut(), &action))
-    .map_err(|error| error.code().to_owned());
+    let script = Script {
+        exchanges: &mut exchanges,
+    };
+    let result = Piv::select(Channel::new(script, Instant::now() + READING_TIME))
+        .and_then(|mut profile| act(&mut profile, &action))
+        .map_err(|error| error.code().to_owned());
     assert_eq!(Some(result), end, "{}", path.display());
     assert!(
         exchanges.is_empty(),

@@ -2,6 +2,7 @@
 
 use cardwarden_card::reader::Error;
 use cardwarden_card::{READING_TIME, Transport, open, read_selected, tlv};
+use cardwarden_policy::Properties;
 
 use crate::company::COMPANY;
 use crate::signed::genuine;
@@ -60,7 +61,15 @@ pub(crate) const ANSWERS: Target = Target {
             return;
         }
         if let Ok(mut profile) = open(&mut card, READING_TIME)
-            && let Ok(selected) = read_selected(profile.as_mut(), &COMPANY.anchors, "laptop", None)
+            && let Ok(selected) = read_selected(
+                profile.as_mut(),
+                &COMPANY.anchors,
+                &Properties {
+                    kind: "laptop".to_owned(),
+                    ..Properties::default()
+                },
+                None,
+            )
         {
             assert_eq!(*selected.verified, COMPANY.manifest);
             assert_eq!(selected.group, COMPANY.group);
@@ -120,7 +129,7 @@ fn spelled(answers: &[Vec<u8>]) -> Vec<u8> {
     answers.iter().flat_map(spell).collect()
 }
 
-/// The answer that brings the only object of this content (`card/src/piv/object.rs`).
+/// The answer that brings the only object of this content (`card/src/shelf/header.rs`).
 fn object(kind: u8, content: &[u8]) -> Vec<u8> {
     let header = [b"CWMO\x01", &[kind][..], &[0], &[0, 0, 0, 1], &[0]].concat();
     [

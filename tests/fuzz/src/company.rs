@@ -7,7 +7,8 @@ use cardwarden_policy::document::{Direction, Switch};
 use cardwarden_policy::statement::Order;
 use cardwarden_policy::trust::{Delegate, Delegation, Power, sign};
 use cardwarden_policy::{
-    Account, Anchors, Function, Group, GroupEntry, Manifest, Policy, Release, SigningKey,
+    Account, Anchors, CardIdentity, Function, Group, GroupEntry, Manifest, Policy, Release,
+    SigningKey,
 };
 use jiff::{Timestamp, ToSpan as _};
 use uuid::Uuid;
@@ -72,6 +73,7 @@ impl Company {
                 company: "B Company".to_owned(),
                 device: "urn:uuid:5e9f0001-0000-4000-8000-000000000000".to_owned(),
                 association: Uuid::from_u128(7),
+                from: None,
             },
             group,
         }
@@ -85,7 +87,7 @@ pub(crate) fn manifest(groups: Vec<GroupEntry>) -> Manifest {
         company: "B Company".to_owned(),
         version: 7,
         issued: ISSUED,
-        card: vec![4; 65],
+        card: CardIdentity::Key(vec![4; 65]),
         groups,
     }
 }
