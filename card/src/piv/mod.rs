@@ -4,6 +4,7 @@
 //! 9E). Writing needs the management key (slot 9B), and groups behind the PIN the PIN.
 
 mod authority;
+mod certificate;
 mod command;
 mod key;
 mod objects;
@@ -176,5 +177,9 @@ impl Profile for Piv<'_> {
 
     fn room(&mut self) -> Result<Vec<Room>, Error> {
         room::survey(self)
+    }
+
+    fn write_certificate(&mut self, certificate: &[u8]) -> Result<bool, Error> {
+        self.put_certificate(certificate)
     }
 }

@@ -80,6 +80,12 @@ pub trait Profile {
 
     /// What each container of the card holds, the manifest's first.
     fn room(&mut self) -> Result<Vec<Room>, Error>;
+
+    /// Writes an X.509 certificate (DER) of the card's own key to where the profile has a place
+    /// for it, if nothing is there. Whether it was written; never where there is no such place.
+    fn write_certificate(&mut self, _certificate: &[u8]) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 /// A group that needs room.
