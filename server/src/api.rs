@@ -1,4 +1,4 @@
-//! What an administrator reads: `/api/v1`, with the bearer token of `DIR/admin-token`. Lists are
+//! What an administrator reads and asks for: `/api/v1`, with the bearer token of `DIR/admin-token`. Lists are
 //! JSON arrays, oldest first; `?after=ID` begins behind an entry, `?limit=N` bounds the page.
 
 use axum::extract::rejection::QueryRejection;
@@ -6,33 +6,33 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
-use crate::Server;
 use crate::problem::Problem;
 use crate::store::{Device, KeptOutcome, StoreError};
+use crate::{Server, ask, body};
 
 /// Most entries of one page, and how many there are when nobody says.
 const MAX_PAGE: u32 = 1000;
 
 /// Which part of a list is wanted.
 #[derive(Debug, Deserialize)]
-struct Page {
-    after: Option<String>,
+pub(crate) struct Page {
+    pub(crate) after: Option<String>,
     limit: Option<u32>,
 }
 
 impl Page {
-    fn limit(&self) -> u32 {
+    pub(crate) fn limit(&self) -> u32 {
         self.limit.unwrap_or(MAX_PAGE).min(MAX_PAGE)
     }
 }
 
 /// A page, or the query that is none.
-type Paged = Result<Query<Page>, QueryRejection>;
+pub(crate) type Paged = Result<Query<Page>, QueryRejection>;
 
 /// The routes below `/api/v1`.
 pub(crate) fn routes(server: &Server) -> Router<Server> {
@@ -40,8 +40,18 @@ pub(crate) fn routes(server: &Server) -> Router<Server> {
         .route("/devices", get(devices))
         .route("/devices/{id}", get(device))
         .route("/devices/{id}/outcomes", get(outcomes_of_device))
+        .route("/devices/{id}/release", bounded(post(ask::release)))
+        .route("/devices/{id}/group", bounded(post(ask::group)))
+        .route("/devices/{id}/commands", get(ask::commands))
         .route("/outcomes", get(outcomes))
         .layer(middleware::from_fn_with_state(server.clone(), authorise))
+}
+
+/// A route whose requests are short.
+fn bounded(route: MethodRouter<Server>) -> MethodRouter<Server> {
+    route.layer(middleware::from_fn(|request, next| {
+        body::whole(ask::MAX_REQUEST, request, next)
+    }))
 }
 
 /// Lets a request through that carries the token.
@@ -120,12 +130,12 @@ async fn outcomes(
     outcomes.map(Json).map_err(problem)
 }
 
-fn page_of(page: Paged) -> Result<Page, Problem> {
+pub(crate) fn page_of(page: Paged) -> Result<Page, Problem> {
     page.map(|Query(page)| page)
         .map_err(|rejection| Problem::new(rejection.status(), "bad-query", rejection.body_text()))
 }
 
-fn unknown_device(id: &str) -> Problem {
+pub(crate) fn unknown_device(id: &str) -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "unknown-device",
@@ -134,7 +144,7 @@ fn unknown_device(id: &str) -> Problem {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
-fn problem(error: StoreError) -> Problem {
+pub(crate) fn problem(error: StoreError) -> Problem {
     match error {
         StoreError::UnknownCursor => {
             Problem::new(StatusCode::BAD_REQUEST, "unknown-after", error.to_string())

@@ -5,6 +5,9 @@
 //!                                            (device, association, device key, nonce)
 //! device key ──signs──► CSR                  all three must agree
 //! ```
+//!
+//! A card without a key says its serial number instead, and the device is listed as enrolled with a
+//! copyable card.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,7 +16,7 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cardwarden_policy::explain::chain;
-use cardwarden_policy::{Anchors, Endorsement, Manifest, Rejected};
+use cardwarden_policy::{Anchors, Endorsement, Manifest, Proof, Rejected};
 use jiff::Timestamp;
 use rcgen::{CertificateSigningRequestParams, PublicKeyData as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -61,8 +64,8 @@ pub struct EnrolRequest {
     pub csr: Base64,
     /// The card's manifest, as its company signed it.
     pub manifest: Base64,
-    /// The card's signature over the device's key.
-    pub endorsement: SignedEndorsement,
+    /// What the card says of the device's key.
+    pub endorsement: ShownEndorsement,
     /// What the device says of itself.
     #[serde(default)]
     pub identity: Identity,
@@ -70,11 +73,31 @@ pub struct EnrolRequest {
 
 /// What of an endorsement is not said elsewhere in the request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SignedEndorsement {
+pub struct ShownEndorsement {
     /// The device's fresh bytes.
     pub nonce: Base64,
-    /// ECDSA P-256 with SHA-256, DER.
-    pub signature: Base64,
+    /// With what the card shows that it is the one that the manifest is for.
+    #[serde(flatten)]
+    pub proof: ShownProof,
+}
+
+/// A [`Proof`] in JSON: one of these two members.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShownProof {
+    /// The signature of the card's key: ECDSA P-256 with SHA-256, DER.
+    Signature(Base64),
+    /// The number of a card without a key.
+    Serial(Base64),
+}
+
+impl From<&ShownProof> for Proof {
+    fn from(shown: &ShownProof) -> Self {
+        match shown {
+            ShownProof::Signature(signature) => Self::Signature(signature.0.clone()),
+            ShownProof::Serial(serial) => Self::Serial(serial.0.clone()),
+        }
+    }
 }
 
 /// What a device gets.
@@ -220,7 +243,7 @@ fn examine(
         nonce: request.endorsement.nonce.0.clone(),
     };
     endorsement
-        .verify(&manifest, &request.endorsement.signature.0)
+        .verify(&manifest, &Proof::from(&request.endorsement.proof))
         .map_err(Refused::NotEndorsed)?;
     let enrolment = Enrolment {
         device: endorsement.device,
@@ -228,7 +251,7 @@ fn examine(
         association: endorsement.association,
         company: manifest.company.clone(),
         version: manifest.version,
-        card_key: manifest.card.clone(),
+        card: manifest.card.clone(),
         identity: request.identity.clone(),
     };
     Ok((enrolment, key))

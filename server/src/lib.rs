@@ -3,14 +3,16 @@
 //!
 //! ```text
 //!  POST /enrol ──► enrol: believe card and key ──► authority: certificate ─┐
-//!  POST /dm    ──► dm: who, session, reports ──────────────────────────────┼──► store (`SQLite`)
-//!  GET /api/v1 ──► api: bearer token ◄─────────────────────────────────────┘
+//!  POST /dm    ──► dm: who, session, reports, commands ◄───────────────────┼──► store (`SQLite`)
+//!  /api/v1     ──► api: bearer token ◄─────────────────────────────────────┤
+//!                  ask: releases, groups ──────────────────────────────────┘
 //! ```
 //!
 //! A library, so that tests can run it in their own process; `cardwarden-server` is the program.
 #![forbid(unsafe_code)]
 
 mod api;
+mod ask;
 mod authority;
 mod body;
 mod dm;
@@ -37,12 +39,12 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 
 pub use authority::AuthorityError;
-pub use enrol::{Base64, EnrolReply, EnrolRequest, SignedEndorsement};
+pub use enrol::{Base64, EnrolReply, EnrolRequest, ShownEndorsement, ShownProof};
 pub use problem::Problem;
 pub use serve::TlsError;
 pub use store::{
-    Conflict, Device, DeviceCondition, Enrolment, Identity, KeptOutcome, NoOutcomeId, OutcomeId,
-    Reception, Store, StoreError,
+    Command, CommandState, Conflict, Demand, Device, DeviceCondition, Enrolment, Identity,
+    KeptOutcome, NoOutcomeId, NotAsked, OutcomeId, Reception, Store, StoreError,
 };
 
 use authority::Authority;

@@ -1,7 +1,7 @@
 //! The DM sessions that are under way: one for each device, for a while, and not more than fits.
 //! Losing one loses no report: the device begins a new session with all that was not acknowledged.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,30 +28,40 @@ struct Table {
 #[derive(Debug)]
 struct Kept {
     since: Instant,
-    session: Session,
+    conversation: Conversation,
+}
+
+/// A session, and what the device was asked in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Conversation {
+    /// The session.
+    pub(crate) session: Session,
+    /// The numbers of the commands that were given.
+    pub(crate) given: BTreeSet<i64>,
 }
 
 impl Sessions {
     /// The session of a device, if it has this id.
-    pub(crate) fn find(&self, device: &str, id: &SessionId) -> Option<Session> {
+    pub(crate) fn find(&self, device: &str, id: &SessionId) -> Option<Conversation> {
         let table = self.table();
         let kept = table.sessions.get(device)?;
-        (kept.session.id() == id).then(|| kept.session.clone())
+        let is_it = kept.conversation.session.id() == id;
+        is_it.then(|| kept.conversation.clone())
     }
 
     /// Keeps a session in place of the device's last one.
-    pub(crate) fn put(&self, session: Session, now: Instant) {
+    pub(crate) fn put(&self, conversation: Conversation, now: Instant) {
         let mut table = self.table();
         table.forget(|table, since| {
             table.order.len() >= MAX_SESSIONS || now.saturating_duration_since(since) >= LIFE
         });
-        let device = session.device().to_owned();
+        let device = conversation.session.device().to_owned();
         table.order.push_back((now, device.clone()));
         table.sessions.insert(
             device,
             Kept {
                 since: now,
-                session,
+                conversation,
             },
         );
     }

@@ -8,6 +8,7 @@ mod account;
 mod describe;
 mod read;
 mod shape;
+mod vendor;
 mod write;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use omadm::tnds::{Document, Node};
 
 pub use self::describe::description;
+pub use self::vendor::{GROUP_NODE, RELEASE_NODE, STATEMENT_TYPE, VENDOR_NODE};
 use crate::diagnosis::Malformed;
 use crate::document::Policy;
 use crate::manifest::{Account, Group};

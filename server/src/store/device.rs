@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cardwarden_policy::Function;
+use cardwarden_policy::facts::Fingerprint;
 use cardwarden_policy::outcome::{Event, FunctionOutcome, Outcome};
+use cardwarden_policy::{Authenticity, CardIdentity, Function};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::Sqlite;
@@ -35,8 +36,8 @@ pub struct Enrolment {
     pub company: String,
     /// The policy's version.
     pub version: u64,
-    /// The card's key, as in the manifest.
-    pub card_key: Vec<u8>,
+    /// The card, as in the manifest.
+    pub card: CardIdentity,
     /// What the device says of itself.
     pub identity: Identity,
 }
@@ -66,6 +67,10 @@ pub struct Device {
     pub company: String,
     /// The newest version of the policy that came into force.
     pub version: u64,
+    /// The card with which it enrolled.
+    pub card: Fingerprint,
+    /// How well it is known that the card was no copy.
+    pub card_proof: Authenticity,
     /// What it says of itself.
     #[serde(flatten)]
     pub identity: Identity,
@@ -89,14 +94,16 @@ pub struct DeviceCondition {
     pub outcome: FunctionOutcome,
 }
 
-/// A row of `device` with its association: number, id, association, company, version,
-/// manufacturer, model, agent, enrolled, seen, released.
+/// A row of `device` with its association: number, id, association, company, version, card and its
+/// profile, manufacturer, model, agent, enrolled, seen, released.
 type Row = (
     i64,
     String,
     String,
     String,
     i64,
+    Vec<u8>,
+    Option<String>,
     String,
     String,
     String,
@@ -117,17 +124,24 @@ impl Store {
             Ok(number) => number,
             Err(conflict) => return Ok(Err(conflict)),
         };
+        let (card, profile) = match &enrolment.card {
+            CardIdentity::Key(point) => (point, None),
+            CardIdentity::Serial { profile, serial } => (serial, Some(profile)),
+        };
         let written = sqlx::query(
-            "INSERT INTO association (id, device, company, version, card_key, enrolled_at) \
-             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET \
-             version = max(association.version, excluded.version), card_key = excluded.card_key \
+            "INSERT INTO association \
+             (id, device, company, version, card, card_profile, enrolled_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET \
+             version = max(association.version, excluded.version), card = excluded.card, \
+             card_profile = excluded.card_profile \
              WHERE association.device = excluded.device AND association.company = excluded.company",
         )
         .bind(enrolment.association.to_string())
         .bind(number)
         .bind(&enrolment.company)
         .bind(signed(enrolment.version))
-        .bind(&enrolment.card_key)
+        .bind(card)
+        .bind(profile)
         .bind(now.to_string())
         .execute(&mut *transaction)
         .await?
@@ -185,9 +199,9 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Device>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT d.number, d.id, d.association, a.company, a.version, d.manufacturer, d.model, \
-             d.agent, a.enrolled_at, d.last_seen, a.released_at \
-             FROM device d JOIN association a ON a.id = d.association \
+            "SELECT d.number, d.id, d.association, a.company, a.version, a.card, \
+             a.card_profile, d.manufacturer, d.model, d.agent, a.enrolled_at, d.last_seen, \
+             a.released_at FROM device d JOIN association a ON a.id = d.association \
              WHERE d.number > ? AND d.number <= ? ORDER BY d.number LIMIT ?",
         )
         .bind(after)
@@ -289,6 +303,8 @@ fn device(row: Row, functions: BTreeMap<Function, DeviceCondition>) -> Result<De
         association,
         company,
         version,
+        card,
+        profile,
         manufacturer,
         model,
         agent,
@@ -296,12 +312,25 @@ fn device(row: Row, functions: BTreeMap<Function, DeviceCondition>) -> Result<De
         seen,
         released,
     ) = row;
+    let card = match profile {
+        None => CardIdentity::Key(card),
+        Some(profile) => CardIdentity::Serial {
+            profile,
+            serial: card,
+        },
+    };
     Ok(Device {
         id,
         association,
         company,
         version: u64::try_from(version)
             .map_err(|_negative| StoreError::Damaged { what: "version" })?,
+        card: card.fingerprint(),
+        card_proof: if card.is_copyable() {
+            Authenticity::Copyable
+        } else {
+            Authenticity::OwnKey
+        },
         identity: Identity {
             manufacturer,
             model,

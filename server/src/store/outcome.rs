@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::Sqlite;
 use uuid::Uuid;
 
-use super::{Identity, Store, StoreError, signed, timestamp};
+use super::{Identity, Store, StoreError, command, signed, timestamp};
 
 /// The id of an outcome, taken apart.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
@@ -212,6 +212,7 @@ async fn follow(
                 .bind(signed(*version))
         }
         Event::Released { .. } => {
+            command::close(transaction, association, outcome.at).await?;
             sqlx::query("UPDATE association SET released_at = ? WHERE id = ?")
                 .bind(outcome.at.to_string())
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use cardwarden_policy::manifest::LAYOUT;
-use cardwarden_policy::{Endorsement, Manifest, SigningKey};
+use cardwarden_policy::{CardIdentity, Endorsement, Manifest, Proof, Release, SigningKey};
 use p256::ecdsa::signature::Signer as _;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use uuid::Uuid;
 pub(crate) struct Company {
     pub(crate) key: SigningKey,
     pub(crate) card: p256::ecdsa::SigningKey,
+    /// What the card says where its key does not serve.
+    pub(crate) serial: Option<Vec<u8>>,
     pub(crate) name: String,
 }
 
@@ -27,6 +29,7 @@ impl Company {
         Self {
             key: SigningKey::p256_from_seed(&[seed; 32]).unwrap(),
             card: p256::ecdsa::SigningKey::from_slice(&[seed + 1; 32]).unwrap(),
+            serial: None,
             name: name.to_owned(),
         }
     }
@@ -38,6 +41,18 @@ impl Company {
         path
     }
 
+    /// The card.
+    pub(crate) fn card(&self) -> CardIdentity {
+        if let Some(serial) = &self.serial {
+            return CardIdentity::Serial {
+                profile: "openpgp".into(),
+                serial: serial.clone(),
+            };
+        }
+        let point = self.card.verifying_key().to_sec1_point(false);
+        CardIdentity::Key(point.as_bytes().to_vec())
+    }
+
     /// What the card holds.
     pub(crate) fn manifest(&self, version: u64) -> Vec<u8> {
         let manifest = Manifest {
@@ -45,21 +60,30 @@ impl Company {
             company: self.name.clone(),
             version,
             issued: "2026-11-01T08:00:00Z".parse().unwrap(),
-            card: self
-                .card
-                .verifying_key()
-                .to_sec1_point(false)
-                .as_bytes()
-                .to_vec(),
+            card: self.card(),
             groups: Vec::new(),
         };
         self.key.sign(&manifest).unwrap()
     }
 
     /// What the card says of a device's key.
-    pub(crate) fn endorse(&self, endorsement: &Endorsement) -> Vec<u8> {
+    pub(crate) fn endorse(&self, endorsement: &Endorsement) -> Proof {
+        if let Some(serial) = &self.serial {
+            return Proof::Serial(serial.clone());
+        }
         let signature: p256::ecdsa::DerSignature = self.card.sign(&endorsement.to_signed_bytes());
-        signature.as_bytes().to_vec()
+        Proof::Signature(signature.as_bytes().to_vec())
+    }
+
+    /// The company lets a device go.
+    pub(crate) fn release(&self, device: &str, association: Uuid) -> Vec<u8> {
+        let release = Release {
+            company: self.name.clone(),
+            device: device.to_owned(),
+            association,
+            from: None,
+        };
+        self.key.sign(&release).unwrap()
     }
 }
 
@@ -92,7 +116,10 @@ impl Device {
     /// A request for a certificate that is in order.
     pub(crate) fn request(&self, company: &Company) -> Value {
         let endorsement = self.endorsement();
-        let signature = company.endorse(&endorsement);
+        let (kind, shown) = match company.endorse(&endorsement) {
+            Proof::Signature(signature) => ("signature", signature),
+            Proof::Serial(serial) => ("serial", serial),
+        };
         let csr = CertificateParams::default()
             .serialize_request(&self.key)
             .unwrap();
@@ -103,7 +130,7 @@ impl Device {
             "manifest": BASE64_STANDARD.encode(company.manifest(3)),
             "endorsement": {
                 "nonce": BASE64_STANDARD.encode(&endorsement.nonce),
-                "signature": BASE64_STANDARD.encode(signature),
+                kind: BASE64_STANDARD.encode(shown),
             },
             "identity": {"manufacturer": "Example", "model": "Phone 1", "agent": "0.1.0"},
         })
@@ -174,6 +201,16 @@ impl Client {
             response.status().as_u16(),
             response.body_mut().read_to_vec().unwrap(),
         )
+    }
+
+    pub(crate) fn ask(&self, path: &str, token: &str, body: &[u8]) -> (u16, Value) {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let response = request
+            .header("Authorization", format!("Bearer {token}"))
+            .header("Content-Type", "application/json")
+            .send(body)
+            .unwrap();
+        json_of(response)
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> (u16, Value) {

@@ -35,3 +35,5 @@ CREATE TABLE outcome (
 
 CREATE INDEX outcome_of_function ON outcome (association, function, sequence);
 CREATE INDEX outcome_of_device ON outcome (device, number);
+
+PRAGMA user_version = 1;

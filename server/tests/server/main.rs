@@ -5,6 +5,9 @@
     reason = "tests write files and start the server"
 )]
 
+mod cards;
+mod commands;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::io::{BufRead as _, BufReader};
@@ -43,7 +46,10 @@ impl Running {
     }
 
     fn in_folder(folder: TempDir) -> Self {
-        let company = Company::new("B Company", 11);
+        Self::of(Company::new("B Company", 11), folder)
+    }
+
+    fn of(company: Company, folder: TempDir) -> Self {
         let settings = Settings {
             data: folder.path().join("data"),
             companies: vec![company.public_key(folder.path())],
