@@ -1,16 +1,19 @@
 //! Readers and the cards in them, by PC/SC.
 //!
 //! A card is spoken to inside a transaction only, and is left as it was found: dropping a
-//! [`Connection`] never resets the card, so other programs' sessions with it live on.
+//! [`Connection`] does not reset the card, so other programs' sessions with it live on; unless it
+//! was opened with a PIN or a management key, which nobody else may profit from.
 
-use std::ffi::{CStr, CString};
+pub mod atr;
+mod connection;
+pub mod features;
+mod worker;
 
-use pcsc::{Context, Disposition, Protocol, Protocols, ReaderState, Scope, ShareMode, State};
+use std::ffi::CString;
 
-use crate::transport::Transport;
+use pcsc::{Context, ReaderState, Scope, State};
 
-/// Most bytes of an answer to a short APDU: 256 and the status word.
-const ANSWER_BUFFER: usize = 258;
+pub use self::connection::{Connection, Exclusive};
 
 /// What readers and their service can go wrong with.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +66,23 @@ pub enum Error {
         /// The reader.
         reader: String,
     },
+    /// The card, or its reader, did not answer in time. It is not waited for any more.
+    #[error("the card in {reader} did not answer for {seconds} seconds")]
+    Slow {
+        /// The reader.
+        reader: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The system gives no thread to speak to the card with.
+    #[error("the system gives no thread to speak to {reader} with")]
+    NoThread {
+        /// The reader.
+        reader: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Anything else that PC/SC reports.
     #[error("the reader {reader} failed")]
     Fault {
@@ -85,7 +105,7 @@ impl Error {
             Self::Mute { .. } => "mute",
             Self::Removed { .. } => "removed",
             Self::Reset { .. } => "reset",
-            Self::Fault { .. } => "card-fault",
+            Self::Slow { .. } | Self::NoThread { .. } | Self::Fault { .. } => "card-fault",
         }
     }
 
@@ -211,7 +231,7 @@ impl Readers {
         let reader = CString::new(chosen.name.as_str()).map_err(|_nul| Error::UnknownReader {
             reader: chosen.name.clone(),
         })?;
-        Connection::open(&self.context, &reader)
+        Connection::open(&reader)
     }
 }
 
@@ -235,118 +255,9 @@ fn the_only_card(slots: &[Slot]) -> Result<&Slot, Error> {
     }
 }
 
-/// A connection to the card in one reader, shared with other programs.
-pub struct Connection {
-    /// Only `None` while it is dropped.
-    card: Option<pcsc::Card>,
-    reader: String,
-}
-
-impl Connection {
-    /// Connects, in a context that the caller keeps.
-    pub fn open(context: &Context, reader: &CStr) -> Result<Self, Error> {
-        let name = reader.to_string_lossy().into_owned();
-        context
-            .connect(reader, ShareMode::Shared, Protocols::T0 | Protocols::T1)
-            .map(|card| Self {
-                card: Some(card),
-                reader: name.clone(),
-            })
-            .map_err(|source| Error::of(&name, source))
-    }
-
-    /// The reader's name.
-    pub fn reader(&self) -> &str {
-        &self.reader
-    }
-
-    /// Keeps all others from the card until the result is dropped. Waits while another program
-    /// does the same.
-    pub fn transaction(&mut self) -> Result<Exclusive<'_>, Error> {
-        let reader = &self.reader;
-        let card = self.card.as_mut().ok_or_else(|| Error::Removed {
-            reader: reader.clone(),
-        })?;
-        let transaction = card
-            .transaction()
-            .map_err(|source| Error::of(reader, source))?;
-        let protocol = transaction
-            .status2_owned()
-            .map_err(|source| Error::of(reader, source))?
-            .protocol2()
-            .unwrap_or(Protocol::T1);
-        Ok(Exclusive {
-            transaction,
-            reader,
-            protocol,
-        })
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        // pcsc's own drop would reset the card under everybody else who uses it. A connection
-        // that cannot be closed is to a card that is gone.
-        if let Some(Err((gone, _error))) = self
-            .card
-            .take()
-            .map(|card| card.disconnect(Disposition::LeaveCard))
-        {
-            drop(gone);
-        }
-    }
-}
-
-/// The sole use of a card, for a while.
-pub struct Exclusive<'c> {
-    transaction: pcsc::Transaction<'c>,
-    reader: &'c str,
-    protocol: Protocol,
-}
-
-impl Transport for Exclusive<'_> {
-    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
-        let sent = match self.protocol {
-            Protocol::T0 => without_le(command),
-            Protocol::T1 | Protocol::RAW => command,
-        };
-        let mut buffer = [0; ANSWER_BUFFER];
-        let answer = self
-            .transaction
-            .transmit(sent, &mut buffer)
-            .map_err(|source| Error::of(self.reader, source))?;
-        if answer.is_empty() {
-            // No card answers without a status word: a driver may tell so that its card is gone
-            // before pcscd notices (vpcd does).
-            return Err(Error::Removed {
-                reader: self.reader.to_owned(),
-            });
-        }
-        Ok(answer.to_vec())
-    }
-}
-
-/// T=0 has no room for Le behind data (ISO/IEC 7816-3, 12.2.4): the card says `61xx` instead.
-fn without_le(command: &[u8]) -> &[u8] {
-    let data = command.get(4).copied().map_or(0, usize::from);
-    match command.split_last() {
-        Some((_le, rest)) if data > 0 && rest.len() == data.saturating_add(5) => rest,
-        _shorter => command,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_command_with_data_loses_its_le_on_t0() {
-        let both = [0, 0xCB, 0x3F, 0xFF, 2, 0xAA, 0xBB, 0];
-        assert_eq!(without_le(&both), &both[..7]);
-        for kept in [&both[..7], &[0, 0xC0, 0, 0, 0x10], &[0, 0xA4, 4, 0]] {
-            assert_eq!(without_le(kept), kept);
-        }
-    }
 
     #[test]
     fn the_only_card_is_taken_and_several_have_to_be_named() {
