@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub(crate) use crate::card::args::CardVerb;
 use crate::key;
 pub(crate) use crate::policy::args::PolicyVerb;
 
@@ -59,7 +60,7 @@ pub(crate) enum Verb {
     /// Writes, checks, explains, tries out and signs policies, and makes the keys that sign.
     #[command(subcommand)]
     Policy(PolicyVerb),
-    /// Lists, reads and writes smart cards.
+    /// Lists, reads, verifies, writes and issues smart cards.
     #[command(subcommand)]
     Card(CardVerb),
     /// Writes the manual pages into a folder.
@@ -113,6 +114,9 @@ pub(crate) struct Issue {
     /// The association that ends (`association_id` in `status --json`).
     #[arg(long, value_name = "UUID")]
     pub(crate) association: Uuid,
+    /// From when on the device is let go, such as 2027-01-01; at once without it.
+    #[arg(long, value_name = "DATE", value_parser = key::instant)]
+    pub(crate) from: Option<Timestamp>,
     /// Where to write the release; must not exist yet.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -206,74 +210,6 @@ pub(crate) enum Algorithm {
     P256,
     /// Ed25519.
     Ed25519,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum CardVerb {
-    /// Lists the readers and what is in them.
-    List {
-        /// Prints JSON for programs.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Shows what a card holds, and whether this device believes it.
-    Read(CardRead),
-    /// Writes a company's policy to a card.
-    Write(Box<CardWrite>),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct CardRead {
-    /// The reader (`card list`); may be left out when only one holds a card.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) reader: Option<String>,
-    /// Trusts this public key as well as those in /etc/cardwarden/trust.d.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Vec<PathBuf>,
-    /// Prints JSON for programs.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct CardWrite {
-    /// The policy, TOML.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: PathBuf,
-    #[command(flatten)]
-    pub(crate) signing: Signing,
-    /// The company's name.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) company: String,
-    /// The policy's version; devices refuse a lower one than they have seen.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) version: u64,
-    /// The name of the group that holds the policy.
-    #[arg(long, value_name = "NAME", default_value = "all")]
-    pub(crate) group: String,
-    /// A kind of device that the group is for, such as laptop or handset; all without it.
-    #[arg(long = "kind", value_name = "KIND")]
-    pub(crate) kinds: Vec<String>,
-    /// The company's server, https://….
-    #[arg(long, value_name = "URL", requires_all = ["server_ca", "server_id"])]
-    pub(crate) server_url: Option<String>,
-    /// The authority that the server's certificate comes from, PEM.
-    #[arg(long, value_name = "FILE", requires = "server_url")]
-    pub(crate) server_ca: Option<PathBuf>,
-    /// The server's identifier (`ServerID` in the device's `DMAcc`).
-    #[arg(long, value_name = "ID", requires = "server_url")]
-    pub(crate) server_id: Option<String>,
-    /// The card's management key, hexadecimal; the key that cards leave the factory with, without it.
-    #[arg(
-        long,
-        value_name = "HEX",
-        env = "CARDWARDEN_MANAGEMENT_KEY",
-        hide_env_values = true
-    )]
-    pub(crate) management_key: Option<String>,
-    /// The reader (`card list`); may be left out when only one holds a card.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) reader: Option<String>,
 }
 
 /// Reads a number of seconds, such as `30` or `0.5`.

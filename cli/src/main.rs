@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Arguments, CardVerb, ReleaseVerb, Verb};
+use args::{Arguments, ReleaseVerb, Verb};
 use failure::Failure;
 use output::{Output, Paint};
 
@@ -51,9 +51,7 @@ fn run(verb: Verb, paint: Paint) -> Result<Output, Failure> {
             agent::ask(async |bus| release::apply(&bus, &statement).await)
         }
         Verb::Policy(verb) => policy::run(&verb, paint),
-        Verb::Card(CardVerb::List { json }) => card::list(json),
-        Verb::Card(CardVerb::Read(read)) => card::read(&read),
-        Verb::Card(CardVerb::Write(write)) => card::write(&write),
+        Verb::Card(verb) => card::run(&verb),
         Verb::Man { folder } => manual::pages(&folder),
         Verb::Completions { shell } => manual::completions(shell),
     }

@@ -8,10 +8,15 @@
 
 use std::io::{BufRead as _, IsTerminal, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+
+/// How often what is being done is shown anew.
+const TICK: Duration = Duration::from_millis(120);
 
 /// What a command says, and how it ends.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ impl Output {
     }
 
     /// The same, ending otherwise.
-    pub(crate) fn exiting(self, exit: crate::failure::Exit) -> Self {
+    pub(crate) fn exiting(self, exit: Exit) -> Self {
         Self {
             exit: exit.status().into(),
             ..self
@@ -136,6 +141,57 @@ impl Questions {
                 Err(problem) => eprintln!("  {}", harmless(&problem)),
             }
         }
+    }
+}
+
+/// Something that takes a while, shown with its time on the standard error while it lasts, where
+/// that is a terminal.
+#[derive(Debug)]
+pub(crate) struct Working(ProgressBar);
+
+impl Working {
+    /// Begins it.
+    pub(crate) fn begin(what: &str) -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(harmless(what));
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Tells the person how far something is, on the standard error.
+pub(crate) fn tell(line: &str) {
+    eprintln!("{}", harmless(line));
+}
+
+/// Asks the person whether to go on; anything but `yes` is a refusal, and so is nobody to ask.
+pub(crate) fn confirm(question: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(
+            "nobody can be asked here; --yes does it without asking",
+        ));
+    }
+    eprint!("{question} [yes/no] ");
+    let failed = |error| Failure::because("the question cannot be asked", &error);
+    std::io::stderr().flush().map_err(failed)?;
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(failed)?;
+    if answer.trim().eq_ignore_ascii_case("yes") {
+        Ok(())
+    } else {
+        Err(Failure::new("nothing was done").exiting(Exit::Refused))
     }
 }
 

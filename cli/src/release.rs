@@ -20,6 +20,7 @@ pub(crate) fn issue(issue: &Issue) -> Result<Output, Failure> {
         company: issue.company.clone(),
         device: issue.device.clone(),
         association: issue.association,
+        from: issue.from,
     };
     let statement = sign(&key, &release)
         .map_err(|error| Failure::because("the release cannot be signed", &error))?;

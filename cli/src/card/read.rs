@@ -1,49 +1,28 @@
 //! `cardwarden card read`: what a card holds, and whether this device believes it.
 
-use std::collections::BTreeSet;
-
-use cardwarden_card::{Profile, READING_TIME};
-use cardwarden_policy::GroupEntry;
-use cardwarden_policy::explain::chain;
-use cardwarden_policy::manifest::Manifest;
-use cardwarden_policy::trust::{Rejected, Verified};
+use cardwarden_card::{Pin, READING_TIME, profile};
+use cardwarden_policy::manifest::{Mandate, Manifest};
+use cardwarden_policy::{Anchors, GroupEntry, Rejected, Verified, describe};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::with_card;
-use crate::args::CardRead;
+use super::args::Read;
+use super::manifest::Directory;
+use super::pin;
+use super::reach::{Reached, Trouble, blame, kind, with_card};
+use super::shown::{Entry, Problem};
 use crate::failure::{Exit, Failure};
+use crate::file::{self, Readable};
 use crate::key;
 use crate::output::{Lines, Output, harmless};
 
 /// Shows what a card holds, and whether it is believed here.
-pub(crate) fn read(arguments: &CardRead) -> Result<Output, Failure> {
+pub(super) fn read(arguments: &Read) -> Result<Output, Failure> {
     let anchors = key::anchors(&arguments.trust)?;
-    let contents = with_card(
-        arguments.reader.as_deref(),
-        READING_TIME,
-        |reader, profile| {
-            let bytes = profile
-                .read_manifest()
-                .map_err(|error| Failure::because(format!("the card in {reader}"), &error))?;
-            Ok(contents(
-                reader,
-                profile,
-                &anchors.verify_at(&bytes, Some(Timestamp::now())),
-            ))
-        },
-    )?;
-    let exit = (!contents.verified || contents.groups.iter().any(|group| !group.verified))
-        .then_some(Exit::Refused);
-    let output = if arguments.json {
-        Output::json(&contents)?
-    } else {
-        Output::text(describe(&contents))
-    };
-    Ok(match exit {
-        Some(exit) => output.exiting(exit),
-        None => output,
-    })
+    match &arguments.group {
+        None => read_all(arguments, &anchors),
+        Some(group) => read_one(arguments, &anchors, group),
+    }
 }
 
 /// `card read --json`.
@@ -51,9 +30,8 @@ pub(crate) fn read(arguments: &CardRead) -> Result<Output, Failure> {
 struct Contents {
     reader: String,
     profile: &'static str,
-    /// Whether a trusted key signed the manifest.
+    /// Whether a trusted key signed the manifest, and why not.
     verified: bool,
-    /// Why not.
     problem: Option<Problem>,
     company: Option<String>,
     version: Option<u64>,
@@ -62,12 +40,11 @@ struct Contents {
     groups: Vec<GroupContents>,
 }
 
+/// A group that was read.
 #[derive(Serialize)]
 struct GroupContents {
-    id: u16,
-    name: String,
-    kinds: BTreeSet<String>,
-    length: u32,
+    #[serde(flatten)]
+    entry: Entry,
     /// Whether the group is the one that was signed, and makes sense.
     verified: bool,
     problem: Option<Problem>,
@@ -75,128 +52,316 @@ struct GroupContents {
     server: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Problem {
-    code: &'static str,
-    text: String,
-}
-
-fn contents(
-    reader: &str,
-    profile: &mut dyn Profile,
-    manifest: &Result<Verified<Manifest>, Rejected>,
-) -> Contents {
-    let mut contents = Contents {
-        reader: reader.to_owned(),
-        profile: profile.name(),
-        verified: false,
-        problem: None,
-        company: None,
-        version: None,
-        issued: None,
-        signer: None,
-        groups: Vec::new(),
-    };
-    match manifest {
-        Err(rejected) => contents.problem = Some(problem(rejected)),
-        Ok(manifest) => {
-            contents.verified = true;
-            contents.company = Some(manifest.company.clone());
-            contents.version = Some(manifest.version);
-            contents.issued = Some(manifest.issued);
-            contents.signer = Some(manifest.signer().to_string());
-            contents.groups = groups(profile, manifest);
-        }
-    }
-    contents
-}
-
-fn groups(profile: &mut dyn Profile, manifest: &Verified<Manifest>) -> Vec<GroupContents> {
-    let group = |entry: &GroupEntry| {
-        let read = profile
-            .read_group(entry)
-            .map_err(|error| Problem {
-                code: error.code(),
-                text: chain(&error),
-            })
-            .and_then(|bytes| {
-                manifest
-                    .group(entry, &bytes)
-                    .map_err(|rejected| problem(&rejected))
-            });
-        let mandate = read.as_ref().ok();
-        GroupContents {
-            id: entry.id,
-            name: entry.name.clone(),
-            kinds: entry.kinds.clone(),
-            length: entry.length,
-            verified: mandate.is_some(),
-            rules: mandate.map(|mandate| mandate.policy.rules.len()),
-            server: mandate
-                .and_then(|mandate| mandate.account.as_ref())
-                .map(|account| account.server_url.clone()),
-            problem: read.err(),
-        }
-    };
-    manifest.groups.iter().map(group).collect()
-}
-
-fn problem(rejected: &Rejected) -> Problem {
-    Problem {
-        code: rejected.code(),
-        text: chain(rejected),
-    }
-}
-
-fn describe(contents: &Contents) -> String {
-    let mut lines = Lines::default();
-    let mut line = |name: &str, what: &str| lines.pair(name, &harmless(what));
-    line("Reader", &contents.reader);
-    line("Card", contents.profile);
-    if let Some(Problem { code, text }) = &contents.problem {
-        line("Refused", &format!("{text} ({code})"));
-    }
-    if let (Some(company), Some(version), Some(issued), Some(signer)) = (
-        &contents.company,
-        contents.version,
-        contents.issued,
-        &contents.signer,
-    ) {
-        line("Company", company);
-        line(
-            "Version",
-            &format!("{version}, issued {issued}, signed with trusted key {signer}"),
+fn read_all(arguments: &Read, anchors: &Anchors) -> Result<Output, Failure> {
+    let pin = arguments
+        .pin_file
+        .as_deref()
+        .map(|file| pin::ask(QUESTION, Some(file), "--pin-file"))
+        .transpose()?;
+    let reader = arguments.at.reader.as_deref();
+    let contents = with_card(reader, READING_TIME, "reading the card", |card| {
+        let bytes = card
+            .profile
+            .read_manifest()
+            .map_err(|error| card.blame(&error))?;
+        give(card, pin.as_ref())?;
+        let (directory, believed) = Directory::read(&bytes, anchors, Timestamp::now());
+        let groups = believed.map_or_else(
+            |_rejected| Vec::new(),
+            |manifest| {
+                let groups = manifest.groups.iter();
+                groups.map(|entry| group(card, &manifest, entry)).collect()
+            },
         );
+        Ok(Contents::of(card, directory, groups))
+    })?;
+    let is_whole = contents
+        .groups
+        .iter()
+        .all(|group| group.verified || group.is_locked());
+    let output = if arguments.at.json {
+        Output::json(&contents)?
+    } else {
+        Output::text(contents.describe())
+    };
+    Ok(if contents.verified && is_whole {
+        output
+    } else {
+        output.exiting(Exit::Refused)
+    })
+}
+
+/// What is asked for.
+const QUESTION: &str = "the card's PIN";
+
+fn give(card: &mut Reached<'_>, pin: Option<&Pin>) -> Result<(), Trouble> {
+    match pin {
+        None => Ok(()),
+        Some(pin) => card
+            .profile
+            .verify_pin(pin)
+            .map_err(|error| card.blame(&error)),
     }
-    for group in &contents.groups {
-        let kinds = match group.kinds.len() {
-            0 => "every kind of device".to_owned(),
-            _ => group
-                .kinds
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", "),
-        };
-        let state = if let Some(Problem { code, text }) = &group.problem {
-            format!("refused: {text} ({code})")
-        } else {
-            let rules = match group.rules {
-                Some(1) => "1 rule".to_owned(),
-                rules => format!("{} rules", rules.unwrap_or_default()),
-            };
-            let server = group.server.as_deref().unwrap_or("none");
-            format!("verified, {rules}, server {server}")
-        };
-        line(
-            "Group",
-            &format!(
-                "{} “{}” for {kinds}, {} bytes: {state}",
-                group.id, group.name, group.length
+}
+
+fn group(
+    card: &mut Reached<'_>,
+    manifest: &Verified<Manifest>,
+    entry: &GroupEntry,
+) -> GroupContents {
+    let read = card
+        .profile
+        .read_group(entry)
+        .map_err(|error| Problem::of_card(&error))
+        .and_then(|bytes| {
+            believe(manifest, entry, &bytes).map_err(|rejected| Problem::of_trust(&rejected))
+        });
+    let mandate = read.as_ref().ok().and_then(Option::as_ref);
+    GroupContents {
+        entry: Entry::from(entry),
+        verified: read.is_ok(),
+        rules: mandate.map(|mandate| mandate.policy.rules.len()),
+        server: mandate
+            .and_then(|mandate| mandate.account.as_ref())
+            .map(|account| account.server_url.clone()),
+        problem: read.err(),
+    }
+}
+
+/// Believes a group, or a release to be the one that was put there; there is no mandate in that.
+fn believe(
+    manifest: &Verified<Manifest>,
+    entry: &GroupEntry,
+    bytes: &[u8],
+) -> Result<Option<Verified<Mandate>>, Rejected> {
+    if entry.is_release() {
+        return manifest.release(entry, bytes).map(|_statement| None);
+    }
+    manifest.group(entry, bytes).map(Some)
+}
+
+impl GroupContents {
+    /// Whether only the PIN is missing.
+    fn is_locked(&self) -> bool {
+        self.problem
+            .as_ref()
+            .is_some_and(|problem| problem.code == "pin-needed")
+    }
+
+    fn describe(&self) -> String {
+        let state = match &self.problem {
+            Some(_locked) if self.is_locked() => format!(
+                "locked: `cardwarden card read {}` asks for the PIN",
+                self.entry.name
             ),
-        );
+            Some(Problem { code, text }) => format!("refused: {text} ({code})"),
+            None if self.entry.release => "verified, a release".to_owned(),
+            None => {
+                let rules = match self.rules {
+                    Some(1) => "1 rule".to_owned(),
+                    rules => format!("{} rules", rules.unwrap_or_default()),
+                };
+                let server = self.server.as_deref().unwrap_or("none");
+                format!("verified, {rules}, server {server}")
+            }
+        };
+        format!(
+            "{} “{}” for {}, {} bytes: {state}",
+            self.entry.id,
+            self.entry.name,
+            super::shown::audience(&self.entry.selectors),
+            self.entry.length
+        )
     }
-    lines.into_text()
+}
+
+impl Contents {
+    fn of(card: &Reached<'_>, directory: Directory, groups: Vec<GroupContents>) -> Self {
+        Self {
+            reader: card.reader.to_owned(),
+            profile: card.profile.name(),
+            verified: directory.verified,
+            problem: directory.problem,
+            company: directory.company,
+            version: directory.version,
+            issued: directory.issued,
+            signer: directory.signer,
+            groups,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let mut lines = Lines::default();
+        let mut line = |name: &str, what: &str| lines.pair(name, &harmless(what));
+        line("Reader", &self.reader);
+        line("Card", kind(self.profile));
+        if let Some(Problem { code, text }) = &self.problem {
+            line("Refused", &format!("{text} ({code})"));
+        }
+        if let (Some(company), Some(version), Some(issued), Some(signer)) =
+            (&self.company, self.version, self.issued, &self.signer)
+        {
+            let trusted = if self.verified {
+                "trusted key"
+            } else {
+                "unknown key"
+            };
+            line("Company", company);
+            line(
+                "Version",
+                &format!("{version}, issued {issued}, signed with {trusted} {signer}"),
+            );
+        }
+        for group in &self.groups {
+            line("Group", &group.describe());
+        }
+        lines.into_text()
+    }
+}
+
+/// `card read GROUP --json`.
+#[derive(Serialize)]
+struct Content {
+    reader: String,
+    company: String,
+    version: u64,
+    #[serde(flatten)]
+    entry: Entry,
+    server: Option<String>,
+    /// What the policy does, in sentences.
+    policy: Vec<Paragraph>,
+}
+
+#[derive(Serialize)]
+struct Paragraph {
+    heading: &'static str,
+    sentences: Vec<String>,
+}
+
+/// A group that was found in a believed manifest.
+struct Found {
+    card: String,
+    reader: String,
+    manifest: Verified<Manifest>,
+    entry: GroupEntry,
+    /// Its bytes, or that the PIN is needed.
+    bytes: Result<Vec<u8>, profile::Error>,
+}
+
+fn read_one(arguments: &Read, anchors: &Anchors, name: &str) -> Result<Output, Failure> {
+    let reader = arguments.at.reader.as_deref();
+    let found = with_card(reader, READING_TIME, "reading the card", |card| {
+        find(card, anchors, name, None)
+    })?;
+    let found = match &found.bytes {
+        // The PIN is typed while nobody is kept from the card.
+        Err(profile::Error::PinNeeded { tries }) => {
+            let question = format!("{QUESTION}{}", pin::tries(*tries));
+            let pin = pin::ask(&question, arguments.pin_file.as_deref(), "--pin-file")?;
+            with_card(reader, READING_TIME, "reading the card", |card| {
+                find(card, anchors, name, Some(&pin))
+            })?
+        }
+        Ok(_) | Err(_) => found,
+    };
+    let bytes = found.bytes.map_err(|error| blame(&found.card, &error))?;
+    let mandate = believe(&found.manifest, &found.entry, &bytes).map_err(|rejected| {
+        Failure::because(
+            format!("{}: “{name}” is not believed", found.card),
+            &rejected,
+        )
+        .exiting(Exit::Refused)
+    })?;
+    if let Some(out) = &arguments.out {
+        file::create(out, &bytes, Readable::Owner)?;
+    }
+    let content = Content {
+        reader: found.reader,
+        company: found.manifest.company.clone(),
+        version: found.manifest.version,
+        entry: Entry::from(&found.entry),
+        server: mandate
+            .as_ref()
+            .and_then(|mandate| mandate.account.as_ref())
+            .map(|account| account.server_url.clone()),
+        policy: mandate.as_ref().map_or_else(Vec::new, |mandate| {
+            describe::policy(&mandate.policy)
+                .into_iter()
+                .map(|paragraph| Paragraph {
+                    heading: paragraph.heading,
+                    sentences: paragraph.sentences,
+                })
+                .collect()
+        }),
+    };
+    if arguments.at.json {
+        return Output::json(&content);
+    }
+    Ok(Output::text(content.describe()))
+}
+
+fn find(
+    card: &mut Reached<'_>,
+    anchors: &Anchors,
+    name: &str,
+    pin: Option<&Pin>,
+) -> Result<Found, Trouble> {
+    let bytes = card
+        .profile
+        .read_manifest()
+        .map_err(|error| card.blame(&error))?;
+    let manifest = anchors
+        .verify_at::<Manifest>(&bytes, Some(Timestamp::now()))
+        .map_err(|rejected| {
+            Failure::because(format!("{} is not believed", card.card()), &rejected)
+                .exiting(Exit::Refused)
+        })?;
+    let is_meant = |entry: &&GroupEntry| entry.name == name || entry.id.to_string() == name;
+    let entry = manifest.groups.iter().find(is_meant).cloned();
+    let Some(entry) = entry else {
+        let names: Vec<&str> = manifest
+            .groups
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        return Err(Failure::new(format!(
+            "{} has no group “{}”; there are: {}",
+            card.card(),
+            harmless(name),
+            harmless(&names.join(", "))
+        ))
+        .into());
+    };
+    give(card, pin)?;
+    let bytes = card.profile.read_group(&entry);
+    Ok(Found {
+        card: card.card(),
+        reader: card.reader.to_owned(),
+        manifest,
+        entry,
+        bytes,
+    })
+}
+
+impl Content {
+    fn describe(&self) -> String {
+        let mut lines = Lines::default();
+        lines.pair("Company", &harmless(&self.company));
+        lines.pair("Version", &self.version.to_string());
+        lines.pair("Group", &harmless(&self.entry.line()));
+        lines.pair(
+            "Server",
+            &harmless(self.server.as_deref().unwrap_or("none")),
+        );
+        for paragraph in &self.policy {
+            lines.add("");
+            lines.add(paragraph.heading);
+            for sentence in &paragraph.sentences {
+                lines.add(&format!("  {}", harmless(sentence)));
+            }
+        }
+        lines.into_text()
+    }
 }
 
 #[cfg(test)]
@@ -206,39 +371,43 @@ mod tests {
     #[test]
     fn what_a_card_holds_is_shown_with_what_is_not_believed() {
         let group = |id, name: &str, problem: Option<Problem>| GroupContents {
-            id,
-            name: name.to_owned(),
-            kinds: BTreeSet::new(),
-            length: 120,
+            entry: Entry::from(&GroupEntry::describing(id, name, &[0; 120], vec![])),
             verified: problem.is_none(),
             rules: problem.is_none().then_some(2),
             server: None,
             problem,
         };
-        let torn = Problem {
-            code: "group-mismatch",
-            text: "its hash differs".to_owned(),
+        let problem = |code, text: &str| Problem {
+            code,
+            text: text.to_owned(),
         };
+        let torn = problem("group-mismatch", "its hash differs");
+        let locked = problem("pin-needed", "the card gives this only after its PIN");
         let contents = Contents {
             reader: "Virtual PCD 00 00".to_owned(),
-            profile: "PIV",
+            profile: "piv",
             verified: true,
             problem: None,
             company: Some("B \u{1b}[2JCompany".to_owned()),
             version: Some(7),
             issued: Some(Timestamp::UNIX_EPOCH),
             signer: Some("0011223344556677".to_owned()),
-            groups: vec![group(1, "laptops", None), group(2, "all", Some(torn))],
+            groups: vec![
+                group(1, "laptops", None),
+                group(2, "all", Some(torn)),
+                group(3, "lab", Some(locked)),
+            ],
         };
         assert_eq!(
-            describe(&contents),
+            contents.describe(),
             "\
 Reader   Virtual PCD 00 00
 Card     PIV
 Company  B \u{fffd}[2JCompany
 Version  7, issued 1970-01-01T00:00:00Z, signed with trusted key 0011223344556677
-Group    1 “laptops” for every kind of device, 120 bytes: verified, 2 rules, server none
-Group    2 “all” for every kind of device, 120 bytes: refused: its hash differs (group-mismatch)
+Group    1 “laptops” for every device, 120 bytes: verified, 2 rules, server none
+Group    2 “all” for every device, 120 bytes: refused: its hash differs (group-mismatch)
+Group    3 “lab” for every device, 120 bytes: locked: `cardwarden card read lab` asks for the PIN
 "
         );
     }

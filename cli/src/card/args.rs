@@ -1,0 +1,388 @@
+//! The command line of `cardwarden card`.
+
+use std::path::PathBuf;
+
+use cardwarden_policy::Function;
+use clap::{Args, Subcommand};
+
+use super::content::Spec;
+use crate::args::Signing;
+use crate::key;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CardVerb {
+    /// Makes a card ready: its own key or application, and says how much room it has.
+    Init(Init),
+    /// Lists the readers, the cards in them, and the groups of each card.
+    List(List),
+    /// Shows what a card holds, or one group of it, and whether this device believes it.
+    Read(Read),
+    /// Says whether a card is believed, is no copy, and which group a device would take.
+    Verify(Box<Verify>),
+    /// Writes a company's policies to a card.
+    Write(Box<Write>),
+    /// Takes everything of Cardwarden off a card, and nothing else.
+    Erase(Erase),
+    /// Makes an employee's card, or a box of cards from a list: key, certificate, groups, record.
+    Issue(Box<Issue>),
+}
+
+/// Which card, and how to tell of it.
+#[derive(Args, Debug)]
+pub(crate) struct At {
+    /// The reader (`card list`); may be left out when only one holds a card.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+    /// Prints JSON for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What lets us write to a card.
+#[derive(Args, Debug)]
+pub(crate) struct Authorities {
+    /// PIV: the management key, hexadecimal, or @FILE that holds it. Without it, the key that
+    /// cards leave the factory with; when that is not the card's, it is asked for.
+    #[arg(
+        long,
+        value_name = "HEX|@FILE",
+        env = "CARDWARDEN_MANAGEMENT_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) management_key: Option<String>,
+    /// OpenPGP and PKCS#15: a file whose first line is the administrator's PIN. Without it, the
+    /// PIN is asked for at the terminal.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_pin_file: Option<PathBuf>,
+    /// A file whose first line is the card's own PIN, which some cards want for groups with a PIN.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+}
+
+const INIT: &str = "\
+Examples:
+  cardwarden card init
+  cardwarden card init --reader 'Virtual PCD 00 00' --management-key @management.key
+  cardwarden card init --admin-pin-file admin.pin --json";
+
+#[derive(Args, Debug)]
+#[command(after_help = INIT)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) authorities: Authorities,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    /// Only this reader.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+    /// Trusts this public key as well as those in /etc/cardwarden/trust.d.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<PathBuf>,
+    /// Prints JSON for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const READ: &str = "\
+Examples:
+  cardwarden card read
+  cardwarden card read laptops
+  cardwarden card read laptops --pin-file pin --out laptops.wbxml
+  cardwarden policy explain laptops.wbxml";
+
+#[derive(Args, Debug)]
+#[command(after_help = READ)]
+pub(crate) struct Read {
+    /// The group to show, by name or number; all of them in short without it.
+    pub(crate) group: Option<String>,
+    /// Writes the group there, as it lies on the card; must not exist yet.
+    #[arg(long, value_name = "FILE", requires = "group")]
+    pub(crate) out: Option<PathBuf>,
+    /// A file whose first line is the card's PIN, for a group that needs one. Without it, the PIN
+    /// is asked for at the terminal.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+    /// Trusts this public key as well as those in /etc/cardwarden/trust.d.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+const VERIFY: &str = "\
+Exit status 5 when the card is not believed, is a copy, holds a group that is not the signed one,
+or has no group for the device.
+
+Examples:
+  cardwarden card verify
+  cardwarden card verify --trust company.pem --kind laptop --serial PF1ABCDE
+  cardwarden card verify --kind handset --label field --function camera --json";
+
+#[derive(Args, Debug)]
+#[command(after_help = VERIFY)]
+pub(crate) struct Verify {
+    /// Trusts this public key as well as those in /etc/cardwarden/trust.d.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Vec<PathBuf>,
+    /// The kind of the device in question, such as laptop or handset. Without this and the next
+    /// five, it is this device.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Its model.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    /// Its serial number.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) serial: Option<String>,
+    /// Its own name, `urn:uuid:…`.
+    #[arg(long, value_name = "URN")]
+    pub(crate) device: Option<String>,
+    /// A label that its settings give it.
+    #[arg(long = "label", value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
+    /// A function that it has.
+    #[arg(long = "function", value_name = "FUNCTION")]
+    pub(crate) functions: Vec<Function>,
+    /// The group that its settings or its server name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
+    /// A file whose first line is the card's PIN; without it, groups that need the PIN are left
+    /// unread.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+const WRITE: &str = "\
+SELECTORS narrow a group to some devices: kind=, model=, serial=, device=, label=, function=,
+priority=, separated by commas; a bare word is a kind; `pin` puts the group behind the card's PIN.
+
+Examples:
+  cardwarden card write --policy office.toml --key company.pem --company 'B Company' --version 3
+  cardwarden card write --policy laptop.toml --group laptops --kind laptop \\
+      --and-group handsets:kind=handset,priority=5=phone.toml \\
+      --and-group secret:label=lab,pin=lab.toml \\
+      --key 'pkcs11:token=company;object=root' --company 'B Company' --version 4";
+
+#[derive(Args, Debug)]
+#[command(after_help = WRITE)]
+pub(crate) struct Write {
+    /// The policy: TOML, or TNDS in XML or WBXML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+    /// The company's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) company: String,
+    /// The policy's version; devices refuse a lower one than they have seen.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) version: u64,
+    /// The name of the group that holds the policy.
+    #[arg(long, value_name = "NAME", default_value = "all")]
+    pub(crate) group: String,
+    #[command(flatten)]
+    pub(crate) selectors: SelectorOptions,
+    /// Puts the group behind the card's PIN.
+    #[arg(long)]
+    pub(crate) pin: bool,
+    /// A further group.
+    #[arg(long, value_name = "NAME[:SELECTORS]=FILE")]
+    pub(crate) and_group: Vec<Spec>,
+    /// A signed release (`release issue`) that the card is to bring to its device.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) release: Vec<PathBuf>,
+    /// Whether the card shows the company's public key, so that a device that does not know it
+    /// yet can ask the person at it.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) introduce: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerOptions,
+    #[command(flatten)]
+    pub(crate) authorities: Authorities,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// For which devices the first group is.
+#[derive(Args, Debug)]
+pub(crate) struct SelectorOptions {
+    /// A kind of device that the group is for, such as laptop or handset; all without it.
+    #[arg(long = "kind", value_name = "KIND")]
+    pub(crate) kinds: Vec<String>,
+    /// A model that the group is for; all without it.
+    #[arg(long = "model", value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// The serial number of a device that the group is for; all without it.
+    #[arg(long = "serial", value_name = "NUMBER")]
+    pub(crate) serials: Vec<String>,
+    /// A device that the group is for, `urn:uuid:…`; all without it.
+    #[arg(long = "device", value_name = "URN")]
+    pub(crate) devices: Vec<String>,
+    /// A label that a device needs to take the group.
+    #[arg(long = "label", value_name = "LABEL")]
+    pub(crate) labels: Vec<String>,
+    /// A function that a device needs to have to take the group.
+    #[arg(long = "function", value_name = "FUNCTION")]
+    pub(crate) functions: Vec<Function>,
+    /// Of several groups for a device, the one with the highest priority is taken.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
+    pub(crate) priority: i16,
+}
+
+/// The company's server.
+#[derive(Args, Debug)]
+pub(crate) struct ServerOptions {
+    /// The company's server, https://….
+    #[arg(id = "server_url", long = "server-url", value_name = "URL",
+          requires_all = ["server_ca", "server_id"])]
+    pub(crate) url: Option<String>,
+    /// The authority that the server's certificate comes from, PEM.
+    #[arg(
+        id = "server_ca",
+        long = "server-ca",
+        value_name = "FILE",
+        requires = "server_url"
+    )]
+    pub(crate) ca: Option<PathBuf>,
+    /// The server's identifier (`ServerID` in the device's `DMAcc`).
+    #[arg(
+        id = "server_id",
+        long = "server-id",
+        value_name = "ID",
+        requires = "server_url"
+    )]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Erase {
+    /// Does not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) authorities: Authorities,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+const ISSUE: &str = "\
+A box of cards can be interrupted at any time: the same command goes on where it stopped. Its
+journal knows who has which card, so nobody gets two and no card is for two.
+
+Examples:
+  cardwarden card issue --template-example > cards.toml
+  cardwarden card issue --template cards.toml --key company.pem --name 'Ada Lovelace' --id 17 \\
+      --set laptop=PF1ABCDE
+  cardwarden card issue --template cards.toml --key company.pem --csv staff.csv --records records
+  cardwarden card issue --template cards.toml --key company.pem --csv staff.csv --only 17 --again";
+
+#[derive(Args, Debug)]
+#[command(after_help = ISSUE)]
+pub(crate) struct Issue {
+    /// Prints a template to start from.
+    #[arg(long, exclusive = true)]
+    pub(crate) template_example: bool,
+    /// What cards hold, TOML (`--template-example`).
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "template_example"
+    )]
+    pub(crate) template: Option<PathBuf>,
+    /// The company's private key: a PEM file, or `pkcs11:token=…;object=…` (RFC 7512).
+    #[arg(
+        long,
+        value_name = "FILE|URI",
+        required_unless_present = "template_example"
+    )]
+    pub(crate) key: Option<key::Place>,
+    /// What `policy delegate` wrote for this key, when it is not the company's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) delegation: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) people: People,
+    /// Writes the record of each card there as ID.md, and its certificate as ID.pem; the folder
+    /// must exist.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) records: Option<PathBuf>,
+    /// Takes a card although it holds something of Cardwarden already; with --only, gives a person
+    /// another card.
+    #[arg(long)]
+    pub(crate) again: bool,
+    #[command(flatten)]
+    pub(crate) certificate: CertificateOptions,
+    /// Whether cards show the company's public key, so that a device that does not know it yet
+    /// can ask the person at it.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) introduce: bool,
+    #[command(flatten)]
+    pub(crate) authorities: Authorities,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// Who gets cards.
+#[derive(Args, Debug)]
+pub(crate) struct People {
+    /// The name of the one who gets the card.
+    #[arg(long, value_name = "NAME", requires = "id", conflicts_with = "csv",
+          required_unless_present_any = ["csv", "template_example"])]
+    pub(crate) name: Option<String>,
+    /// What tells this one from all others, such as a personnel number.
+    #[arg(long, value_name = "ID", requires = "name")]
+    pub(crate) id: Option<String>,
+    /// A further value for the template.
+    #[arg(long = "set", value_name = "COLUMN=VALUE", value_parser = variable, requires = "name")]
+    pub(crate) variables: Vec<(String, String)>,
+    /// A list of people, with the columns `name` and `id` and all others that the template asks
+    /// for; each gets the next card that is put in.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Where it is kept who has which card; beside the list, with the end `.journal`, without it.
+    #[arg(long, value_name = "FILE", requires = "csv")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Only this one of the list.
+    #[arg(long, value_name = "ID", requires = "csv")]
+    pub(crate) only: Vec<String>,
+    /// The card that was being written for this one is gone; another one may be taken.
+    #[arg(long, value_name = "ID", requires = "csv")]
+    pub(crate) lost: Vec<String>,
+}
+
+/// The certificate of a card's own key.
+#[derive(Args, Debug)]
+pub(crate) struct CertificateOptions {
+    /// Makes a certificate for the key of each card, signed with this key (PEM or PKCS#11 URI).
+    #[arg(long, value_name = "FILE|URI", requires = "ca_cert")]
+    pub(crate) ca_key: Option<key::Place>,
+    /// The certificate of that key, PEM.
+    #[arg(long, value_name = "FILE", requires = "ca_key")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// For how many days the certificate is good.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1825,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) days: u16,
+}
+
+/// Reads `COLUMN=VALUE`.
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (column, value) = text
+        .split_once('=')
+        .filter(|(column, _)| !column.is_empty())
+        .ok_or("a value is written COLUMN=VALUE")?;
+    if matches!(column, "name" | "id") {
+        return Err(format!("the value of `{column}` is given by --{column}"));
+    }
+    Ok((column.to_owned(), value.to_owned()))
+}
