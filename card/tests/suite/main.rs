@@ -3,6 +3,10 @@
 #![forbid(unsafe_code)]
 
 #[cfg(test)]
+mod card;
+#[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod removal;
 #[cfg(test)]
 mod sessions;
