@@ -66,6 +66,7 @@ pub mod apdu;
 pub mod authority;
 pub mod issue;
 pub mod management;
+pub mod openpgp;
 pub mod piv;
 pub mod profile;
 pub mod reader;

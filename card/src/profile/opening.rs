@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Error, Profile};
 use crate::apdu::Channel;
+use crate::openpgp::OpenPgp;
 use crate::piv::Piv;
 use crate::transport::Transport;
 
@@ -46,8 +47,8 @@ enum Attempt<'t> {
 type Try<'t> = fn(Channel<'t>, bool) -> Result<Attempt<'t>, Error>;
 
 /// All profiles, in the order to try.
-const fn profiles<'t>() -> [Try<'t>; 1] {
-    [attempt::<Piv<'t>>]
+const fn profiles<'t>() -> [Try<'t>; 2] {
+    [attempt::<Piv<'t>>, attempt::<OpenPgp<'t>>]
 }
 
 fn attempt<'t, A: Application<'t>>(channel: Channel<'t>, any: bool) -> Result<Attempt<'t>, Error> {
