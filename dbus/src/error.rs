@@ -22,10 +22,8 @@ pub enum Error {
     WrongFingerprint(String),
     /// No card wants a PIN.
     NoPinWanted(String),
-    /// The caller has not registered this prompter.
+    /// There is no such prompter, or none at all.
     NotRegistered(String),
-    /// More prompters than anybody needs are registered.
-    TooManyPrompters(String),
     /// The state could not be written; nothing has changed.
     NotSaved(String),
     /// Too many requests wait already.
@@ -58,6 +56,8 @@ pub enum Error {
     GroupMismatch(String),
     /// Signed, but no policy.
     BadPolicy(String),
+    /// The group holds other objects than the manifest says.
+    OtherMembers(String),
     /// The manifest's key of the card is no key.
     BadCardKey(String),
     /// The card cannot prove that it is no copy.

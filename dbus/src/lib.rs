@@ -1,8 +1,8 @@
-//! The D-Bus interface `org.cardwarden.Agent1`: names, value types, errors and proxies, for the
-//! agent that serves it and for everybody who asks.
+//! The D-Bus interfaces `org.cardwarden.Agent1` and `org.cardwarden.Prompter1`: names, value types,
+//! errors and proxies, for the agent and for everybody who asks it.
 //!
-//! `org.cardwarden.Agent1.xml` beside this crate describes every member and is the source of
-//! truth; this crate follows it. It starts no task, keeps no state and decides nothing.
+//! The XML files beside this crate describe every member and are the source of truth; this crate
+//! follows them. It starts no task, keeps no state and decides nothing.
 //!
 //! ```no_run
 //! use cardwarden_dbus::FunctionProxy;
@@ -19,14 +19,18 @@
 //! ```
 
 mod error;
+mod prompter;
 mod proxy;
+mod text;
 mod value;
 
 pub use error::Error;
+pub use prompter::{Pin, PromptError, PrompterProxy};
 pub use proxy::{
     AgentProxy, Changes, Denied, DeniedArgs, DeniedStream, FunctionProxy, Snapshot, function_path,
 };
-pub use value::{Agent, Function, Managed, Problem};
+pub use text::harmless;
+pub use value::{Agent, Association, Function, Managed, Pending, PinDetails, PinWanted, Problem};
 
 /// The agent's name on the system bus.
 pub const NAME: &str = "org.cardwarden.Agent1";
@@ -38,9 +42,17 @@ pub const FUNCTIONS: &str = "/org/cardwarden/Agent1/functions";
 pub const INTERFACE: &str = "org.cardwarden.Agent1";
 /// The interface of a function's object.
 pub const FUNCTION_INTERFACE: &str = "org.cardwarden.Agent1.Function";
+/// The interface of what asks for PINs.
+pub const PROMPTER_INTERFACE: &str = "org.cardwarden.Prompter1";
+/// The polkit action of `Associate`.
+pub const ACTION_ASSOCIATE: &str = "org.cardwarden.associate";
+/// The polkit action of `RegisterPrompter` and `AskPin`.
+pub const ACTION_PROMPT: &str = "org.cardwarden.prompt";
 /// The polkit action of `Release`.
 pub const ACTION_RELEASE: &str = "org.cardwarden.release";
 /// The polkit action of `Sync`.
 pub const ACTION_SYNC: &str = "org.cardwarden.sync";
 /// The interface's description, with a comment on every member.
 pub const XML: &str = include_str!("../org.cardwarden.Agent1.xml");
+/// The description of [`PROMPTER_INTERFACE`].
+pub const PROMPTER_XML: &str = include_str!("../org.cardwarden.Prompter1.xml");

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 use zbus::message::Type;
-use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath};
+use zbus::{Connection, MatchRule, MessageStream, ObjectPath, OwnedObjectPath};
 
 use crate::value::{Agent, Function, Managed};
 use crate::{Error, FUNCTIONS, INTERFACE, NAME, PATH};
@@ -24,6 +24,17 @@ pub trait Agent {
     /// The company lets this device go.
     #[zbus(allow_interactive_auth)]
     fn release(&self, statement: &[u8]) -> Result<(), Error>;
+    /// The person at the device lets a company have a say.
+    #[zbus(allow_interactive_auth)]
+    fn associate(&self, fingerprint: &str) -> Result<(), Error>;
+    /// Offers to ask for PINs.
+    #[zbus(allow_interactive_auth)]
+    fn register_prompter(&self, path: &ObjectPath<'_>) -> Result<(), Error>;
+    /// Takes the offer back.
+    fn unregister_prompter(&self, path: &ObjectPath<'_>) -> Result<(), Error>;
+    /// Asks for the PIN once more.
+    #[zbus(allow_interactive_auth)]
+    fn ask_pin(&self) -> Result<(), Error>;
     /// Look at everything again, and speak with the server now.
     #[zbus(allow_interactive_auth)]
     fn sync(&self) -> Result<(), Error>;

@@ -15,28 +15,63 @@ const POLKIT_INTERFACE: &str = "org.freedesktop.PolicyKit1.Authority";
 /// `AllowUserInteraction` of polkit's `CheckAuthorizationFlags`.
 const ALLOW_INTERACTION: u32 = 1;
 
+/// What polkit is asked about.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    /// The polkit action.
+    pub(super) action: &'static str,
+    /// What its dialogue shows, by the names in the action's message.
+    pub(super) details: HashMap<&'static str, String>,
+    /// Whether a person may be asked.
+    pub(super) interactive: bool,
+}
+
 /// Whether the sender of a call may do what the polkit action is about.
 pub(super) async fn authorise(
     bus: &Connection,
     call: &Header<'_>,
     action: &'static str,
 ) -> Result<(), Error> {
+    authorise_showing(bus, call, action, HashMap::new()).await
+}
+
+/// The same, where the dialogue shows details.
+pub(super) async fn authorise_showing(
+    bus: &Connection,
+    call: &Header<'_>,
+    action: &'static str,
+    details: HashMap<&'static str, String>,
+) -> Result<(), Error> {
     let Some(sender) = call.sender() else {
         return Err(Error::NotAuthorized(
             "the caller is not known to the bus".to_owned(),
         ));
     };
-    if user_of(bus, sender.as_str()).await? == 0 {
+    let question = Question {
+        action,
+        details,
+        interactive: call
+            .primary()
+            .flags()
+            .contains(Flags::ALLOW_INTERACTIVE_AUTH),
+    };
+    allow(bus, sender.as_str(), &question).await
+}
+
+/// Whether a connection, by its unique name, may do what the polkit action is about.
+pub(super) async fn allow(
+    bus: &Connection,
+    sender: &str,
+    question: &Question,
+) -> Result<(), Error> {
+    if user_of(bus, sender).await? == 0 {
         return Ok(());
     }
-    let interactive = call
-        .primary()
-        .flags()
-        .contains(Flags::ALLOW_INTERACTIVE_AUTH);
-    match polkit_allows(bus, sender.as_str(), action, interactive).await {
+    match polkit_allows(bus, sender, question).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::NotAuthorized(format!(
-            "polkit does not allow it ({action})"
+            "polkit does not allow it ({})",
+            question.action
         ))),
         Err(error) => {
             tracing::debug!("polkit cannot be asked: {error}");
@@ -60,18 +95,17 @@ async fn user_of(bus: &Connection, sender: &str) -> zbus::Result<u32> {
     .deserialize()
 }
 
-async fn polkit_allows(
-    bus: &Connection,
-    sender: &str,
-    action: &str,
-    interactive: bool,
-) -> zbus::Result<bool> {
+async fn polkit_allows(bus: &Connection, sender: &str, question: &Question) -> zbus::Result<bool> {
     let subject = (
         "system-bus-name",
         HashMap::from([("name", Variant::from(sender))]),
     );
-    let details: HashMap<&str, &str> = HashMap::new();
-    let flags = if interactive { ALLOW_INTERACTION } else { 0 };
+    let Question {
+        action,
+        details,
+        interactive,
+    } = question;
+    let flags = if *interactive { ALLOW_INTERACTION } else { 0 };
     let reply = bus
         .call_method(
             Some(POLKIT),

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::os::unix::net::UnixStream;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use cardwarden_dbus::INTERFACE;
 use futures_core::Stream;
 use zbus::{Guid, MessageStream, OwnedVariant};
 
-use super::tests::status;
+use super::tests::{ends, line, status, waiting, with};
 use super::*;
 
 /// A bus and polkit in one: it says who a sender is, and what that sender may do.
@@ -26,8 +26,14 @@ impl Authority {
     }
 }
 
+/// What polkit was asked: the action, the details of the dialogue, and whether it may be shown.
+type Asked = Arc<Mutex<Vec<(String, HashMap<String, String>, bool)>>>;
+
 /// polkit's half.
-struct Polkit(bool);
+struct Polkit {
+    allows: bool,
+    asked: Asked,
+}
 
 type Subject = (String, HashMap<String, OwnedVariant>);
 
@@ -38,7 +44,7 @@ impl Polkit {
         &self,
         subject: Subject,
         action: &str,
-        details: HashMap<&str, &str>,
+        details: HashMap<String, String>,
         flags: u32,
         cancellation: &str,
     ) -> ((bool, bool, HashMap<String, String>),) {
@@ -46,45 +52,56 @@ impl Polkit {
         let name = named
             .get("name")
             .and_then(|name| name.downcast_ref::<String>().ok());
-        let understood = kind == "system-bus-name" && name.as_deref() == Some(":1.7");
-        let plain = details.into_values().next().is_none() && flags == 0 && cancellation.is_empty();
-        ((
-            self.0 && plain && understood && action == cardwarden_dbus::ACTION_SYNC,
-            false,
-            HashMap::new(),
-        ),)
+        assert_eq!(
+            (kind.as_str(), name.as_deref()),
+            ("system-bus-name", Some(":1.7"))
+        );
+        assert!(cancellation.is_empty() && flags <= 1);
+        let mut asked = self.asked.lock().unwrap();
+        asked.push((action.to_owned(), details, flags == 1));
+        ((self.allows, false, HashMap::new()),)
     }
 }
 
-/// What `Sync` answers to a caller of this user.
-async fn sync_as(authority: Authority) -> Result<(), cardwarden_dbus::Error> {
-    let (_status, published) = watch::channel(status(1, 0));
-    let (requests, mut asked) = mpsc::channel::<Request>(1);
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    for end in [&ours, &theirs] {
-        end.set_nonblocking(true).unwrap();
-    }
+/// What came of a call: its answer, what polkit was asked, and what reached the reconciler.
+struct Called {
+    answer: Result<(), cardwarden_dbus::Error>,
+    asked: Vec<(String, HashMap<String, String>, bool)>,
+    reached: Vec<String>,
+}
+
+/// Has a user call a method of an agent with this status.
+async fn call(authority: Authority, published: Published, call: zbus::Message) -> Called {
+    let (ends, mut behind) = ends(published);
+    let (ours, theirs) = line();
     let server = Builder::unix_stream(ours).server(Guid::generate()).p2p();
     let mut client = Builder::unix_stream(theirs).p2p();
+    let asked = Asked::default();
     if let Some(allows) = authority.allows {
-        client = client.serve_at("/org/freedesktop/PolicyKit1/Authority", Polkit(allows));
+        let polkit = Polkit {
+            allows,
+            asked: Arc::clone(&asked),
+        };
+        client = client.serve_at("/org/freedesktop/PolicyKit1/Authority", polkit);
     }
     let client = client.serve_at("/org/freedesktop/DBus", authority);
-    let (agent, client) =
-        tokio::join!(offer(server, &published, &requests).build(), client.build());
+    let (agent, client) = tokio::join!(offer(server, &ends).build(), client.build());
+    let mut reached = Vec::new();
     let reconciler = async {
-        while let Some(request) = asked.recv().await {
-            if let Request::Sync { reply } = request {
-                reply.send(Ok(())).unwrap();
-            }
+        while let Some(request) = behind.requests.recv().await {
+            let (what, reply) = match request {
+                Request::Sync { reply } => ("sync".to_owned(), reply),
+                Request::Release { reply, .. } => ("release".to_owned(), reply),
+                Request::Pin { reply, .. } => ("pin".to_owned(), reply),
+                Request::WantGroup { reply, .. } => ("group".to_owned(), reply),
+                Request::Associate { fingerprint, reply } => (fingerprint, reply),
+            };
+            reached.push(what);
+            reply.send(Ok(())).unwrap();
         }
     };
     let client = client.unwrap();
     let mut messages = MessageStream::from(&client);
-    let call = zbus::Message::method_call(PATH, "Sync")
-        .interface(INTERFACE)
-        .sender(":1.7");
-    let call = call.build(&()).unwrap();
     client.send(&call).await.unwrap();
     let answered = async {
         loop {
@@ -100,10 +117,78 @@ async fn sync_as(authority: Authority) -> Result<(), cardwarden_dbus::Error> {
         () = reconciler => panic!("the agent let go of its requests"),
     };
     drop(agent);
-    if answer.message_type() == zbus::message::Type::MethodReturn {
-        return Ok(());
+    let answer = match answer.message_type() {
+        zbus::message::Type::MethodReturn => Ok(()),
+        _ => Err(cardwarden_dbus::Error::from(zbus::Error::from(answer))),
+    };
+    let asked = asked.lock().unwrap().clone();
+    Called {
+        answer,
+        asked,
+        reached,
     }
-    Err(cardwarden_dbus::Error::from(zbus::Error::from(answer)))
+}
+
+/// A method of the agent, by name.
+fn method(name: &'static str) -> zbus::message::Builder<'static> {
+    zbus::Message::method_call(PATH, name)
+        .interface(INTERFACE)
+        .sender(":1.7")
+}
+
+/// What `Sync` answers to a caller of this user.
+async fn sync_as(authority: Authority) -> Result<(), cardwarden_dbus::Error> {
+    let sync = method("Sync").build(&()).unwrap();
+    let Called { answer, asked, .. } = call(authority, status(1, 0), sync).await;
+    for asked in asked {
+        let action = cardwarden_dbus::ACTION_SYNC.to_owned();
+        assert_eq!(asked, (action, HashMap::new(), false));
+    }
+    answer
+}
+
+/// Has a user of this kind associate, where one card waits.
+async fn associate(allows: Option<bool>, fingerprint: &str) -> Called {
+    let authority = Authority { user: 1000, allows };
+    let published = with(&status(1, 0), |status| {
+        status.pending.push(waiting("0011 2233 aabb ccdd", 7));
+    });
+    let message = method("Associate")
+        .with_flags(zbus::message::Flags::ALLOW_INTERACTIVE_AUTH)
+        .build(&fingerprint)
+        .unwrap();
+    call(authority, published, message).await
+}
+
+#[tokio::test]
+async fn the_dialogue_shows_which_company_wants_what_before_it_has_a_say() {
+    let called = associate(Some(true), "00112233AABBCCDD").await;
+    assert_eq!(called.answer, Ok(()));
+    let details = [
+        ("company", "B Company"),
+        ("fingerprint", "0011 2233 aabb ccdd"),
+        ("restricts", "The camera is off."),
+    ]
+    .map(|(name, what)| (name.to_owned(), what.to_owned()));
+    let action = cardwarden_dbus::ACTION_ASSOCIATE.to_owned();
+    assert_eq!(called.asked, [(action, details.into(), true)]);
+    assert_eq!(called.reached, ["0011 2233 aabb ccdd"]);
+}
+
+#[tokio::test]
+async fn without_consent_or_with_another_fingerprint_nothing_reaches_the_reconciler() {
+    let refused = associate(Some(false), "0011 2233 aabb ccdd").await;
+    assert!(matches!(
+        refused.answer,
+        Err(cardwarden_dbus::Error::NotAuthorized(_))
+    ));
+    let other = associate(Some(true), "0011 2233 aabb ccde").await;
+    assert!(matches!(
+        other.answer,
+        Err(cardwarden_dbus::Error::WrongFingerprint(_))
+    ));
+    assert!(other.asked.is_empty(), "nobody is shown a dialogue");
+    assert!(refused.reached.is_empty() && other.reached.is_empty());
 }
 
 #[tokio::test]

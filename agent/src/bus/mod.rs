@@ -1,13 +1,15 @@
 //! The agent on the system bus: serves `org.cardwarden.Agent1` as
 //! `dbus/org.cardwarden.Agent1.xml` describes it.
 //!
-//! It reads the published [`Status`](crate::status::Status), passes requests on and repeats
-//! refusals; it decides nothing. The bus comes up long after the agent and may go and come
+//! It reads the published [`Status`](crate::status::Status), passes requests on, repeats refusals,
+//! and has people asked for PINs; it decides nothing. The bus comes up long after the agent and may go and come
 //! back: nothing else waits for it, and there is no timer while it is there or stays away.
 
 mod announce;
 mod authorise;
+mod consent;
 mod object;
+mod prompt;
 mod refusal;
 
 use std::path::Path;
@@ -26,6 +28,7 @@ use crate::request::Request;
 use crate::status::Published;
 use announce::Announcer;
 use object::{AgentObject, FunctionObject};
+use prompt::{Asked, Command, Prompts};
 
 /// The system bus, as the D-Bus specification places it.
 const SOCKET: &str = "/run/dbus/system_bus_socket";
@@ -39,6 +42,18 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(30),
 ];
 
+/// Commands that may wait for the prompters' owner.
+const QUEUE: usize = 16;
+
+/// What the objects read, and where they pass things on.
+#[derive(Clone)]
+struct Ends {
+    status: watch::Receiver<Published>,
+    asked: watch::Receiver<Option<Asked>>,
+    requests: mpsc::Sender<Request>,
+    prompts: mpsc::Sender<Command>,
+}
+
 /// Serves until the reconciler is gone.
 pub(crate) async fn run(
     status: watch::Receiver<Published>,
@@ -47,17 +62,30 @@ pub(crate) async fn run(
 ) {
     let socket = Path::new(SOCKET);
     let mut failures = PAUSES.iter();
+    let (asked, asking) = watch::channel(None);
     loop {
         if let Err(error) = nearby::appeared(socket).await {
             tracing::error!("cannot watch for {SOCKET}: {error}; D-Bus stays away until a restart");
             return;
         }
         let refused = denials.subscribe();
-        match connect(&format!("unix:path={SOCKET}"), &status, &requests).await {
+        let (prompts, commands) = mpsc::channel(QUEUE);
+        let ends = Ends {
+            status: status.clone(),
+            asked: asking.clone(),
+            requests: requests.clone(),
+            prompts,
+        };
+        match connect(&format!("unix:path={SOCKET}"), &ends).await {
             Ok(bus) => {
                 tracing::info!("serving {NAME} on the system bus");
                 failures = PAUSES.iter();
-                match serve(&bus, status.clone(), refused).await {
+                let prompts = Prompts::new(&bus, &status, &requests, &asked);
+                let ended = tokio::select! {
+                    ended = serve(&bus, ends, refused) => ended,
+                    () = prompts.run(commands) => Ended::Agent,
+                };
+                match ended {
                     Ended::Bus => tracing::info!("the system bus went away"),
                     Ended::Agent => return,
                 }
@@ -76,33 +104,23 @@ pub(crate) async fn run(
 
 /// Joins a bus with every object in place before the name is asked for, so that nobody meets a
 /// half-built agent. The name can neither be queued for nor taken over.
-async fn connect(
-    address: &str,
-    status: &watch::Receiver<Published>,
-    requests: &mpsc::Sender<Request>,
-) -> zbus::Result<Connection> {
-    let bus = offer(Builder::address(address), status, requests)
-        .build()
-        .await?;
+async fn connect(address: &str, ends: &Ends) -> zbus::Result<Connection> {
+    let bus = offer(Builder::address(address), ends).build().await?;
     bus.request_name_with_flags(NAME, RequestNameFlags::DO_NOT_QUEUE)
         .await?;
     Ok(bus)
 }
 
 /// Every object of the agent.
-fn offer<'a>(
-    builder: Builder<'a>,
-    status: &watch::Receiver<Published>,
-    requests: &mpsc::Sender<Request>,
-) -> Builder<'a> {
-    let agent = AgentObject::new(status.clone(), requests.clone());
+fn offer<'a>(builder: Builder<'a>, ends: &Ends) -> Builder<'a> {
+    let agent = AgentObject::new(ends.clone());
     let builder = builder.serve_at(PATH, agent).serve_at(PATH, ObjectManager);
     Function::ALL
         .into_iter()
         .fold(builder, |builder, function| {
             builder.serve_at(
                 path(function),
-                FunctionObject::new(function, status.clone()),
+                FunctionObject::new(function, ends.status.clone()),
             )
         })
 }
@@ -122,7 +140,7 @@ enum Ended {
 /// Announces what changes and what is refused.
 async fn serve(
     bus: &Connection,
-    mut status: watch::Receiver<Published>,
+    mut ends: Ends,
     mut denials: broadcast::Receiver<Denial>,
 ) -> Ended {
     let mut announcer = match Announcer::new(bus).await {
@@ -135,10 +153,11 @@ async fn serve(
     loop {
         // Cancel-safe: each arm only waits, and `changed` and `recv` keep what they did not give.
         let sent = tokio::select! {
-            changed = status.changed() => match changed {
+            changed = ends.status.changed() => match changed {
                 Ok(()) => announcer.changed().await,
                 Err(_reconciler_gone) => return Ended::Agent,
             },
+            Ok(()) = ends.asked.changed() => announcer.changed().await,
             denial = denials.recv() => match denial {
                 Ok(denial) => announcer.denied(&denial).await,
                 // Counted in the kernel; the function's `Denials` tells how many.

@@ -9,35 +9,37 @@
 
 use std::collections::BTreeMap;
 
-use cardwarden_dbus::{ACTION_RELEASE, ACTION_SYNC, Error, Problem};
+use cardwarden_dbus::{
+    ACTION_ASSOCIATE, ACTION_PROMPT, ACTION_RELEASE, ACTION_SYNC, Association, Error, Pending,
+    PinWanted, Problem,
+};
 use cardwarden_policy::{Function, Source};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
-use zbus::Connection;
 use zbus::message::Header;
 use zbus::object_server::SignalEmitter;
+use zbus::{Connection, OwnedObjectPath};
 
-use super::authorise::authorise;
+use super::Ends;
+use super::authorise::{authorise, authorise_showing};
+use super::consent;
+use super::prompt::{self, Command, Prompter};
 use super::refusal::refusal;
 use crate::request::{Refused, Request};
-use crate::status::{AssociationStatus, FunctionStatus, Published, Status, Timings};
+use crate::status::{self, AssociationStatus, FunctionStatus, Published, Status, Timings};
 
 /// `/org/cardwarden/Agent1`.
 pub(super) struct AgentObject {
-    status: watch::Receiver<Published>,
-    requests: mpsc::Sender<Request>,
+    ends: Ends,
 }
 
 impl AgentObject {
-    pub(super) const fn new(
-        status: watch::Receiver<Published>,
-        requests: mpsc::Sender<Request>,
-    ) -> Self {
-        Self { status, requests }
+    pub(super) const fn new(ends: Ends) -> Self {
+        Self { ends }
     }
 
     fn read<T>(&self, read: impl FnOnce(&Status) -> T) -> T {
-        read(&self.status.borrow())
+        read(&self.ends.status.borrow())
     }
 
     /// Something of the first association, or nothing in its place.
@@ -51,18 +53,18 @@ impl AgentObject {
         request: impl FnOnce(oneshot::Sender<Result<(), Refused>>) -> Request,
     ) -> Result<(), Error> {
         let (reply, answer) = oneshot::channel();
-        self.requests
-            .try_send(request(reply))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => {
-                    Error::Busy("too many requests wait already; try again in a moment".to_owned())
-                }
-                mpsc::error::TrySendError::Closed(_) => stopping(),
-            })?;
+        pass_on(&self.ends.requests, request(reply))?;
         match answer.await {
             Ok(done) => done.map_err(|refused| refusal(&refused)),
             Err(_dropped) => Err(stopping()),
         }
+    }
+
+    /// Passes a command on to whoever has people asked for PINs.
+    async fn command(&self, command: impl FnOnce(prompt::Reply) -> Command) -> Result<(), Error> {
+        let (reply, answer) = oneshot::channel();
+        pass_on(&self.ends.prompts, command(reply))?;
+        answer.await.unwrap_or_else(|_dropped| Err(stopping()))
     }
 }
 
@@ -77,6 +79,53 @@ impl AgentObject {
         authorise(bus, &call, ACTION_RELEASE).await?;
         self.ask(|reply| Request::Release { statement, reply })
             .await
+    }
+
+    async fn associate(
+        &self,
+        fingerprint: &str,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] call: Header<'_>,
+    ) -> Result<(), Error> {
+        let pending = self.read(|status| consent::find(&status.pending, fingerprint).cloned())?;
+        let shown = consent::details(&pending);
+        authorise_showing(bus, &call, ACTION_ASSOCIATE, shown).await?;
+        self.ask(|reply| Request::Associate {
+            fingerprint: pending.fingerprint,
+            reply,
+        })
+        .await
+    }
+
+    async fn register_prompter(
+        &self,
+        path: OwnedObjectPath,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] call: Header<'_>,
+    ) -> Result<(), Error> {
+        authorise(bus, &call, ACTION_PROMPT).await?;
+        let prompter = prompter(&call, path)?;
+        self.command(|reply| Command::Register(prompter, reply))
+            .await
+    }
+
+    async fn unregister_prompter(
+        &self,
+        path: OwnedObjectPath,
+        #[zbus(header)] call: Header<'_>,
+    ) -> Result<(), Error> {
+        let prompter = prompter(&call, path)?;
+        self.command(|reply| Command::Unregister(prompter, reply))
+            .await
+    }
+
+    async fn ask_pin(
+        &self,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] call: Header<'_>,
+    ) -> Result<(), Error> {
+        authorise(bus, &call, ACTION_PROMPT).await?;
+        self.command(Command::Ask).await
     }
 
     async fn sync(
@@ -175,6 +224,30 @@ impl AgentObject {
     }
 
     #[zbus(property)]
+    fn card_proof(&self) -> &'static str {
+        self.association(|association| association.proof.name())
+    }
+
+    #[zbus(property)]
+    fn associations(&self) -> Vec<Association> {
+        self.read(|status| status.associations.iter().map(association).collect())
+    }
+
+    #[zbus(property)]
+    fn pending(&self) -> Vec<Pending> {
+        self.read(|status| status.pending.iter().map(pending).collect())
+    }
+
+    #[zbus(property)]
+    fn pin_wanted(&self) -> PinWanted {
+        let asked = *self.ends.asked.borrow();
+        self.read(|status| {
+            let wanted = |pin| pin_wanted(pin, prompt::state(pin, asked));
+            status.pin.as_ref().map(wanted).unwrap_or_default()
+        })
+    }
+
+    #[zbus(property)]
     fn reader(&self) -> String {
         self.read(|status| {
             status
@@ -218,7 +291,7 @@ impl AgentObject {
 
     #[zbus(property)]
     fn problems(&self) -> Vec<Problem> {
-        let problem = |problem: &crate::status::Problem| Problem {
+        let problem = |problem: &status::Problem| Problem {
             code: problem.code.clone(),
             text: problem.text.clone(),
             at: problem.at.as_second(),
@@ -329,9 +402,73 @@ impl FunctionObject {
     }
 
     #[zbus(property)]
+    fn company(&self) -> String {
+        self.read(|known| known.company.clone())
+    }
+
+    #[zbus(property)]
     fn audited(&self) -> Vec<String> {
         self.read(|known| known.ruling.audited.clone())
     }
+}
+
+/// The caller's object, as a prompter.
+fn prompter(call: &Header<'_>, path: OwnedObjectPath) -> Result<Prompter, Error> {
+    let sender = call
+        .sender()
+        .ok_or_else(|| Error::NotAuthorized("the caller is not known to the bus".to_owned()))?;
+    Ok(Prompter {
+        name: sender.to_string(),
+        path,
+    })
+}
+
+fn association(known: &AssociationStatus) -> Association {
+    Association {
+        company: known.company.clone(),
+        version: known.version,
+        group: known.group.clone(),
+        signer: known.signer.clone(),
+        since: known.since.as_second(),
+        proof: known.proof.name().to_owned(),
+        contact: known.contact.clone().unwrap_or_default(),
+        id: known.id.to_string(),
+        ends: instant(known.ends),
+    }
+}
+
+fn pending(known: &status::Pending) -> Pending {
+    Pending {
+        reader: known.reader.clone(),
+        company: known.company.clone(),
+        signer: known.signer.clone(),
+        fingerprint: known.fingerprint.clone(),
+        group: known.group.clone(),
+        version: known.version,
+        restricts: known.restricts.clone(),
+        proof: known.proof.name().to_owned(),
+    }
+}
+
+fn pin_wanted(known: &status::PinWanted, state: &str) -> PinWanted {
+    PinWanted {
+        reader: Some(known.reader.clone()),
+        company: Some(known.company.clone()),
+        group: Some(known.group.clone()),
+        wrong: Some(known.wrong),
+        tries_left: known.tries.map(u32::from),
+        state: Some(state.to_owned()),
+    }
+}
+
+/// Passes something on without waiting for room.
+fn pass_on<T>(to: &mpsc::Sender<T>, what: T) -> Result<(), Error> {
+    to.try_send(what).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => {
+            Error::Busy("too many requests wait already; try again in a moment".to_owned())
+        }
+        mpsc::error::TrySendError::Closed(_) => stopping(),
+    })
 }
 
 /// Seconds since 1970; 0 for none.

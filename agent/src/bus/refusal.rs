@@ -33,6 +33,7 @@ fn rejection(rejected: &Rejected, text: String) -> Error {
         Rejected::ForeignGroup => Error::ForeignGroup(text),
         Rejected::GroupMismatch { .. } => Error::GroupMismatch(text),
         Rejected::Group(_) => Error::BadPolicy(text),
+        Rejected::Members { .. } => Error::OtherMembers(text),
         Rejected::CardKey => Error::BadCardKey(text),
         Rejected::Copy => Error::CopiedCard(text),
         Rejected::RolledBack { .. } => Error::RolledBack(text),

@@ -18,8 +18,8 @@ use zbus::{Guid, MessageStream, OwnedVariant};
 
 use super::*;
 use crate::status::{
-    AssociationStatus, CardProof, CardStatus, FunctionStatus, Posture, ServerStatus, Status,
-    Timings,
+    AssociationStatus, CardProof, CardStatus, FunctionStatus, Pending, PinWanted, Posture,
+    ServerStatus, Status, Timings,
 };
 
 /// The camera was refused so many times, everything else never.
@@ -69,6 +69,7 @@ pub(super) fn status(generation: u64, denials: u64) -> Published {
             since: Timestamp::constant(1_780_000_000, 0),
             signer: "0011223344556677".to_owned(),
             proof: CardProof::OwnKey,
+            ends: None,
         }],
         pending: Vec::new(),
         pin: None,
@@ -86,34 +87,98 @@ pub(super) fn status(generation: u64, denials: u64) -> Published {
     })
 }
 
-/// The agent's end and a client's end of one connection, and what moves the agent.
-struct Pair {
-    agent: Connection,
-    client: Connection,
-    status: watch::Sender<Published>,
-    denials: broadcast::Sender<Denial>,
+/// A card of B Company that waits for consent.
+pub(super) fn waiting(fingerprint: &str, version: u64) -> Pending {
+    Pending {
+        reader: "Virtual PCD 00 00".to_owned(),
+        company: "B Company".to_owned(),
+        signer: "0011223344556677".to_owned(),
+        fingerprint: fingerprint.to_owned(),
+        version,
+        group: "laptops".to_owned(),
+        restricts: vec!["The camera is off.".to_owned()],
+        proof: CardProof::Copyable,
+    }
 }
 
-async fn pair() -> Pair {
-    let (status, published) = watch::channel(status(1, 0));
-    let (requests, _) = mpsc::channel(1);
-    let (denials, _) = broadcast::channel(4);
+/// A card that wants a PIN.
+pub(super) fn pin(insertion: u64, wrong: u32, tries: Option<u8>) -> PinWanted {
+    PinWanted {
+        reader: "Virtual PCD 00 00".to_owned(),
+        insertion,
+        company: "B Company".to_owned(),
+        group: "laptops".to_owned(),
+        tries,
+        wrong,
+    }
+}
+
+/// The same status with something else in it.
+pub(super) fn with(status: &Published, change: impl FnOnce(&mut Status)) -> Published {
+    let mut changed = Status::clone(status);
+    change(&mut changed);
+    Arc::new(changed)
+}
+
+/// The ends of an agent, and what is behind them.
+pub(super) struct Behind {
+    pub(super) status: watch::Sender<Published>,
+    pub(super) asked: watch::Sender<Option<Asked>>,
+    pub(super) requests: mpsc::Receiver<Request>,
+    /// Nobody is asked for a PIN, but the way there stays open.
+    _commands: mpsc::Receiver<Command>,
+}
+
+pub(super) fn ends(published: Published) -> (Ends, Behind) {
+    let (status, published) = watch::channel(published);
+    let (asked, asking) = watch::channel(None);
+    let (request, requests) = mpsc::channel(1);
+    let (prompts, commands) = mpsc::channel(1);
+    let ends = Ends {
+        status: published,
+        asked: asking,
+        requests: request,
+        prompts,
+    };
+    let behind = Behind {
+        status,
+        asked,
+        requests,
+        _commands: commands,
+    };
+    (ends, behind)
+}
+
+/// Both ends of one connection.
+pub(super) fn line() -> (UnixStream, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     for end in [&ours, &theirs] {
         end.set_nonblocking(true).unwrap();
     }
-    let theirs = tokio::net::UnixStream::from_std(theirs).unwrap();
-    let ours = tokio::net::UnixStream::from_std(ours).unwrap();
-    let server = Builder::unix_stream(ours.into_std().unwrap())
-        .server(Guid::generate())
-        .p2p();
-    let client = Builder::unix_stream(theirs.into_std().unwrap()).p2p();
-    let (agent, client) =
-        tokio::join!(offer(server, &published, &requests).build(), client.build());
+    (ours, theirs)
+}
+
+/// The agent's end and a client's end of one connection, and what moves the agent.
+struct Pair {
+    agent: Connection,
+    client: Connection,
+    ends: Ends,
+    behind: Behind,
+    denials: broadcast::Sender<Denial>,
+}
+
+async fn pair() -> Pair {
+    let (ends, behind) = ends(status(1, 0));
+    let (denials, _) = broadcast::channel(4);
+    let (ours, theirs) = line();
+    let server = Builder::unix_stream(ours).server(Guid::generate()).p2p();
+    let client = Builder::unix_stream(theirs).p2p();
+    let (agent, client) = tokio::join!(offer(server, &ends).build(), client.build());
     Pair {
         agent: agent.unwrap(),
         client: client.unwrap(),
-        status,
+        ends,
+        behind,
         denials,
     }
 }
@@ -228,11 +293,83 @@ async fn every_function_has_its_object_and_reads_as_it_was_published() {
 }
 
 #[tokio::test]
+async fn cards_that_wait_and_every_association_read_as_they_were_published() {
+    let pair = pair().await;
+    pair.behind.status.send_modify(|status| {
+        *status = with(status, |status| {
+            let second = AssociationStatus {
+                company: "C Company".to_owned(),
+                proof: CardProof::Copyable,
+                ..status.associations[0].clone()
+            };
+            status.associations.push(second);
+            status.pending.push(waiting("0011 2233", 9));
+            status.pin = Some(pin(3, 1, Some(2)));
+        });
+    });
+    let agent = Snapshot::read(&pair.client).await.unwrap().agent;
+    assert_eq!(
+        (&*agent.company, &*agent.card_proof),
+        ("B Company", "own-key")
+    );
+    let companies: Vec<_> = agent
+        .associations
+        .iter()
+        .map(|known| (known.company.as_str(), known.proof.as_str()))
+        .collect();
+    assert_eq!(
+        companies,
+        [("B Company", "own-key"), ("C Company", "copyable")]
+    );
+    assert_eq!(agent.pending[0].fingerprint, "0011 2233");
+    assert_eq!(agent.pending[0].restricts, ["The camera is off."]);
+    assert_eq!(agent.pin_wanted.tries_left, Some(2));
+    assert_eq!(agent.pin_wanted.state.as_deref(), Some("wrong"));
+    pair.behind.status.send_replace(status(2, 0));
+    let agent = Snapshot::read(&pair.client).await.unwrap().agent;
+    assert_eq!(agent.pin_wanted, cardwarden_dbus::PinWanted::default());
+}
+
+#[tokio::test]
+async fn how_far_the_asking_is_is_announced_by_itself() {
+    let pair = pair().await;
+    pair.behind.status.send_modify(|status| {
+        *status = with(status, |status| status.pin = Some(pin(3, 0, None)));
+    });
+    let mut signals = MessageStream::from(&pair.client);
+    let refused = pair.denials.subscribe();
+    let (agent, ends) = (pair.agent.clone(), pair.ends.clone());
+    // Whatever changed before the service began is no news; so it changes until it is.
+    let announced = async {
+        let both = [prompt::Progress::Asking, prompt::Progress::Cancelled];
+        for progress in both.into_iter().cycle() {
+            pair.behind.asked.send_replace(Some(Asked {
+                insertion: 3,
+                progress,
+            }));
+            tokio::select! {
+                biased;
+                message = next(&mut signals) => return Some(message),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        None
+    };
+    let message = tokio::select! {
+        message = announced => message,
+        _ = serve(&agent, ends, refused) => panic!("the service ended"),
+    };
+    let (_, changed, _): (String, HashMap<String, OwnedVariant>, Vec<String>) =
+        message.unwrap().body().deserialize().unwrap();
+    assert_eq!(changed.into_keys().collect::<Vec<_>>(), ["PinWanted"]);
+}
+
+#[tokio::test]
 async fn only_what_changed_is_announced_and_functions_come_first() {
     let pair = pair().await;
     let mut signals = MessageStream::from(&pair.client);
     let mut announcer = Announcer::new(&pair.agent).await.unwrap();
-    pair.status.send_replace(status(2, 5));
+    pair.behind.status.send_replace(status(2, 5));
     announcer.changed().await.unwrap();
     let mut signalled = Vec::new();
     while signalled.len() < 2 {
@@ -253,15 +390,15 @@ async fn only_what_changed_is_announced_and_functions_come_first() {
 #[tokio::test]
 async fn the_service_ends_with_the_bus_or_with_the_reconciler() {
     let pair = pair().await;
-    let (published, refused) = (pair.status.subscribe(), pair.denials.subscribe());
-    let (agent, _) = tokio::join!(serve(&pair.agent, published, refused), pair.client.close());
+    let refused = pair.denials.subscribe();
+    let (agent, _) = tokio::join!(serve(&pair.agent, pair.ends, refused), pair.client.close());
     assert!(matches!(agent, Ended::Bus));
 
     let pair = self::pair().await;
-    let (published, refused) = (pair.status.subscribe(), pair.denials.subscribe());
-    drop(pair.status);
+    let refused = pair.denials.subscribe();
+    drop(pair.behind);
     assert!(matches!(
-        serve(&pair.agent, published, refused).await,
+        serve(&pair.agent, pair.ends, refused).await,
         Ended::Agent
     ));
 }

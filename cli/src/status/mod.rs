@@ -46,7 +46,7 @@ pub(crate) fn instant(seconds: i64) -> Option<Timestamp> {
 pub(crate) mod tests {
     use std::collections::BTreeMap;
 
-    use cardwarden_dbus::{Agent, Function, Problem};
+    use cardwarden_dbus::{Agent, Association, Function, PinWanted, Problem};
 
     use super::*;
 
@@ -66,7 +66,22 @@ pub(crate) mod tests {
             denials: 3,
             sentence: "camera is off: rule “work-hours” of version 7 of the policy of B Company."
                 .to_owned(),
+            company: "B Company".to_owned(),
             audited: Vec::new(),
+        }
+    }
+
+    fn association() -> Association {
+        Association {
+            company: "B Company".to_owned(),
+            version: 7,
+            group: "laptops".to_owned(),
+            signer: "0011223344556677".to_owned(),
+            since: 1_799_992_800,
+            proof: "own-key".to_owned(),
+            contact: "security@b-company.example".to_owned(),
+            id: "0d1f6a8e-8f0a-4d7b-9a51-3e1f7c1d2b3a".to_owned(),
+            ends: 0,
         }
     }
 
@@ -95,6 +110,10 @@ pub(crate) mod tests {
                 contact: "security@b-company.example".to_owned(),
                 since: 1_799_992_800,
                 signer: "0011223344556677".to_owned(),
+                card_proof: "own-key".to_owned(),
+                associations: vec![association()],
+                pending: Vec::new(),
+                pin_wanted: PinWanted::default(),
                 reader: String::new(),
                 readers: vec!["Virtual PCD 00 00".to_owned()],
                 server_url: "https://dm.b-company.example".to_owned(),
