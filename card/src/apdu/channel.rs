@@ -70,18 +70,29 @@ impl<'t> Channel<'t> {
 
     /// Sends a command, in as many APDUs as it takes, and gathers the whole answer.
     pub fn send(&mut self, command: &Command) -> Result<Vec<u8>, Failure> {
+        match self.ask(command)? {
+            (gathered, Status::OK) => Ok(gathered),
+            (_gathered, status) => Err(self.refusal(command, status)),
+        }
+    }
+
+    /// That the card said no.
+    pub(crate) fn refusal(&self, command: &Command, status: Status) -> Failure {
+        Failure::Refused {
+            command: command.header(),
+            whom: self.whom,
+            status,
+        }
+    }
+
+    /// Sends a command like [`Channel::send`], and returns the answer whatever the card says of
+    /// it: for commands where a warning is as good as success.
+    pub fn ask(&mut self, command: &Command) -> Result<(Vec<u8>, Status), Failure> {
         let (mut gathered, mut status) = self.deliver(command, self.lengths)?;
         for _ in 0..MAX_ROUNDS {
             let [kind, length] = status.0.to_be_bytes();
             if kind != 0x61 {
-                return match status {
-                    Status::OK => Ok(gathered),
-                    status => Err(Failure::Refused {
-                        command: command.header(),
-                        whom: self.whom,
-                        status,
-                    }),
-                };
+                return Ok((gathered, status));
             }
             let cla = command.header().cla;
             let (more, next) = self.exchange(command.header(), &[cla, 0xC0, 0, 0, length])?;

@@ -54,6 +54,8 @@ pub enum Answer {
     Status,
     /// Bytes, as many as there are.
     Bytes,
+    /// Bytes, at most so many.
+    UpTo(usize),
 }
 
 /// A command with data of any length.
@@ -108,8 +110,11 @@ impl Command {
 
     fn frame(&self, part: &[u8], last: bool, lengths: Lengths) -> Zeroizing<Vec<u8>> {
         let Header { cla, ins, p1, p2 } = self.header;
-        let answers = last && self.answer == Answer::Bytes;
-        let expected = lengths.answer().min(MAX_ANSWER);
+        let answers = last && self.answer != Answer::Status;
+        let expected = match self.answer {
+            Answer::UpTo(wanted) => wanted.min(lengths.answer()),
+            Answer::Status | Answer::Bytes => lengths.answer().min(MAX_ANSWER),
+        };
         let is_extended = part.len() > SHORT_COMMAND || (answers && expected > SHORT_ANSWER);
         // As long as it gets, so that nothing is left behind in memory where it grew.
         let mut bytes = Zeroizing::new(Vec::with_capacity(part.len().saturating_add(9)));
@@ -126,7 +131,9 @@ impl Command {
             let [.., high, low] = expected.to_be_bytes();
             bytes.extend([high, low]);
         } else if answers {
-            bytes.push(0);
+            // 256 is written as 0.
+            let [.., low] = expected.to_be_bytes();
+            bytes.push(low);
         }
         bytes
     }

@@ -20,7 +20,7 @@ pub enum Act {
     Generate,
     /// Authenticating with the management key.
     Authenticate,
-    /// Asking for a key's algorithm.
+    /// Asking what the card, or a key of it, is.
     Describe,
     /// Giving the PIN, or asking how often a wrong one may still be given.
     Verify,
@@ -41,7 +41,7 @@ impl fmt::Display for Act {
             Self::Sign => f.write_str("signing with the card's key"),
             Self::Generate => f.write_str("making the card's key"),
             Self::Authenticate => f.write_str("authenticating with the management key"),
-            Self::Describe => f.write_str("asking for a key's algorithm"),
+            Self::Describe => f.write_str("asking what the card and its keys are"),
             Self::Verify => f.write_str("verifying the PIN"),
             Self::Serial => f.write_str("asking for the card's serial number"),
             Self::Channel => f.write_str("opening a logical channel to the card"),
@@ -59,6 +59,12 @@ pub enum Error {
     /// The card can be used, but holds nothing of ours.
     #[error("the card holds no company's policy")]
     NoManifest,
+    /// The card holds what an OMA DM client starts with, but nothing of ours.
+    #[error(
+        "the card holds an OMA DM bootstrap, which no company signed for Cardwarden; it is left \
+         as it is"
+    )]
+    Bootstrap,
     /// An exchange failed.
     #[error("{act} failed")]
     Exchange {
@@ -193,7 +199,7 @@ impl Error {
     /// A stable word for this reason.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::NoApplication | Self::NoManifest => "not-ours",
+            Self::NoApplication | Self::NoManifest | Self::Bootstrap => "not-ours",
             Self::Exchange { source, .. } => source.code(),
             Self::Unreadable { .. } => "card-fault",
             Self::Torn { .. } => "torn",

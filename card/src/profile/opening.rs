@@ -6,6 +6,7 @@ use super::{Error, Profile};
 use crate::apdu::Channel;
 use crate::openpgp::OpenPgp;
 use crate::piv::Piv;
+use crate::pkcs15::Pkcs15;
 use crate::transport::Transport;
 
 /// A profile, as [`open`] tries it.
@@ -47,8 +48,12 @@ enum Attempt<'t> {
 type Try<'t> = fn(Channel<'t>, bool) -> Result<Attempt<'t>, Error>;
 
 /// All profiles, in the order to try.
-const fn profiles<'t>() -> [Try<'t>; 2] {
-    [attempt::<Piv<'t>>, attempt::<OpenPgp<'t>>]
+const fn profiles<'t>() -> [Try<'t>; 3] {
+    [
+        attempt::<Piv<'t>>,
+        attempt::<OpenPgp<'t>>,
+        attempt::<Pkcs15<'t>>,
+    ]
 }
 
 fn attempt<'t, A: Application<'t>>(channel: Channel<'t>, any: bool) -> Result<Attempt<'t>, Error> {

@@ -14,6 +14,7 @@ use std::ffi::CString;
 use pcsc::{Context, ReaderState, Scope, State};
 
 pub use self::connection::{Connection, Exclusive};
+use crate::modem;
 
 /// What readers and their service can go wrong with.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,15 @@ pub enum Error {
         #[source]
         source: pcsc::Error,
     },
+    /// The modem that a SIM is reached through.
+    #[error("the modem {modem} failed")]
+    Modem {
+        /// The modem, as the setting names it.
+        modem: String,
+        /// What went wrong.
+        #[source]
+        source: modem::Failure,
+    },
 }
 
 impl Error {
@@ -106,6 +116,7 @@ impl Error {
             Self::Removed { .. } => "removed",
             Self::Reset { .. } => "reset",
             Self::Slow { .. } | Self::NoThread { .. } | Self::Fault { .. } => "card-fault",
+            Self::Modem { source, .. } => source.code(),
         }
     }
 
