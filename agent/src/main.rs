@@ -26,6 +26,7 @@ mod facts;
 mod heap;
 mod identity;
 mod nearby;
+mod properties;
 mod ready;
 mod reconciler;
 mod request;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use cardwarden_policy::Rejected;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// A card's PIN. It is wiped when it is let go of, and is shown nowhere.
@@ -36,6 +37,16 @@ pub(crate) enum Request {
         /// The signed statement.
         statement: Vec<u8>,
         /// Where the answer goes.
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
+    /// The company's server wants this device to take another group of its card. The card is read
+    /// again, now or when it is put in the next time.
+    WantGroup {
+        /// The association whose server says so.
+        association: Uuid,
+        /// The group's name; `None` for the one that the device chooses by itself.
+        group: Option<String>,
+        /// Where the answer goes, once the wish is kept.
         reply: oneshot::Sender<Result<(), Refused>>,
     },
     /// The person at the device lets a company have a say.

@@ -1,5 +1,6 @@
 //! Builds the channels and tasks, runs the loop, and stops.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +8,12 @@ use std::time::Duration;
 use cardwarden_policy::clock::Reading;
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::facts::Facts;
-use cardwarden_policy::trust::Anchor;
-use cardwarden_policy::{Anchors, Function};
+use cardwarden_policy::Function;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
-use crate::card::{self, CardEvent, Expectation};
+use crate::card::{self, CardEvent, Expectation, Order};
 use crate::clock::{self, Alarm, Clock};
 use crate::denial::Denial;
 use crate::devices::monitor::Monitor;
@@ -24,12 +24,12 @@ use crate::enforce::bpf::refusals::Refusals;
 use crate::enforce::probe::{self, Met};
 use crate::enforce::{self, Kernel};
 use crate::facts::{self, Wanted};
-use crate::identity::Identity;
+use crate::identity::{Identity, Keys};
+use crate::properties;
 use crate::reconciler::{Fixed, Outputs, Reconciler, World};
 use crate::request::{Refused, Request};
 use crate::settings::Settings;
 use crate::status::{ServerStatus, Status};
-use crate::store::{State, Store};
 use crate::{bus, identity};
 
 /// After passing refusals on, this long passes before the next: a program that tries in a loop
@@ -116,12 +116,17 @@ impl World for Machine {
         }
         devices::announce(&found.nodes, function);
     }
+
+    fn functions(&mut self) -> BTreeSet<Function> {
+        properties::functions(Path::new("/"))
+    }
 }
 
 /// What the loop listens to.
 struct Inputs {
     /// The card thread runs for as long as this lives.
-    _reader: card::Reader,
+    reader: card::Reader,
+    orders: mpsc::UnboundedReceiver<Order>,
     cards: mpsc::Receiver<CardEvent>,
     requests: mpsc::Receiver<Request>,
     server: watch::Receiver<ServerStatus>,
@@ -167,26 +172,29 @@ fn assemble(
     refusals: Refusals,
 ) -> Result<(Owner, Inputs), Error> {
     let (identity, complaint) =
-        Identity::load_or_stand_in(&settings.state).map_err(Error::Identity)?;
+        Identity::load_or_stand_in(&settings.state, &Keys::at(settings.device_key))
+            .map_err(Error::Identity)?;
     let queue = Queue::open(&settings.state)
         .map(Arc::new)
         .map_err(Error::Queue)?;
-    let (anchors, problems) = anchors(&settings);
+    let (anchors, problems) = settings.anchors();
+    let properties = properties::of_device(&settings, &identity.device, &dm::model());
     let (expectation, expected) = watch::channel(Expectation {
-        device: identity.device.clone(),
+        properties: properties.clone(),
         association: identity.association,
+        bonds: Vec::new(),
         device_key: identity.spki.clone(),
-        kind: settings.kind(),
-        anchors: Arc::clone(&anchors),
+        anchors: Arc::new(anchors.clone()),
     });
+    let (order, orders) = mpsc::unbounded_channel();
     let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
-    let (link, linked) = watch::channel(None);
+    let (links, linked) = watch::channel(Vec::new());
     let (wanted, asked) = watch::channel(Wanted::default());
     let (server_status, server) = watch::channel(ServerStatus::default());
     let (denials, _) = broadcast::channel::<Denial>(QUEUE);
     let (request, requests) = mpsc::channel(QUEUE);
     let (event, cards) = mpsc::channel(QUEUE);
-    let nudge = Arc::new(Notify::new());
+    let nudge = Arc::new(dm::Nudge::default());
 
     let folder = settings.state.clone();
     let machine = Machine {
@@ -197,24 +205,32 @@ fn assemble(
         settings,
         folder: folder.clone(),
         anchors,
-        model: dm::model(),
+        properties,
         queue: Arc::clone(&queue),
     };
     let outputs = Outputs {
         status,
-        link,
+        links,
         expectation,
+        orders: order,
         wanted,
         nudge: Arc::clone(&nudge),
         denials: denials.clone(),
     };
     let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity);
     complain(&mut owner, complaint.as_ref(), problems);
-    tokio::task::spawn_local(dm::run(folder, queue, linked, nudge, server_status));
+    let ends = dm::Ends {
+        links: linked,
+        nudge,
+        requests: request.clone(),
+        status: server_status,
+    };
+    tokio::task::spawn_local(dm::run(folder, queue, ends));
     tokio::task::spawn_local(bus::run(published, request, denials));
     let reader = card::spawn(expected, event).map_err(system("start the card thread"))?;
     let inputs = Inputs {
-        _reader: reader,
+        reader,
+        orders,
         cards,
         requests,
         server,
@@ -243,19 +259,6 @@ fn complain(owner: &mut Owner, identity: Option<&identity::Error>, keys: Vec<Str
     }
 }
 
-/// The keys of `trust.d`, the key of the company that has a say already, and the files that hold
-/// no key.
-fn anchors(settings: &Settings) -> (Arc<Anchors>, Vec<String>) {
-    let (mut anchors, problems) = settings.anchors();
-    let kept: State = Store::new(&settings.state).load().state;
-    if let Some(association) = &kept.association
-        && let Ok(anchor) = Anchor::from_der(&association.anchor.0)
-    {
-        anchors.insert(anchor);
-    }
-    (Arc::new(anchors), problems)
-}
-
 /// The loop. Each arm is safe to cancel: channels keep what was not received, the alarm and the
 /// monitor what was not read, the ring buffer what was not taken.
 async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
@@ -277,6 +280,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
                 owner.on_card(event);
                 owner.turn();
             }
+            Some(order) = inputs.orders.recv() => inputs.reader.order(order),
             Some(request) = inputs.requests.recv() => answer(&mut owner, request),
             changed = inputs.monitor.changed() => {
                 changed.map_err(system("listen to udev"))?;
@@ -318,8 +322,18 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
 fn answer(owner: &mut Owner, request: Request) {
     let (result, reply): (Result<(), Refused>, _) = match request {
         Request::Release { statement, reply } => (owner.release(&statement), reply),
-        Request::Associate { reply, .. } => (Err(Refused::NotPending), reply),
-        Request::Pin { reply, .. } => (Err(Refused::NoPinWanted), reply),
+        Request::Associate { fingerprint, reply } => (owner.associate(&fingerprint), reply),
+        Request::Pin {
+            reader,
+            insertion,
+            pin,
+            reply,
+        } => (owner.give_pin(reader, insertion, &pin), reply),
+        Request::WantGroup {
+            association,
+            group,
+            reply,
+        } => (owner.want_group(association, group), reply),
         Request::Sync { reply } => {
             owner.exchange();
             (Ok(()), reply)

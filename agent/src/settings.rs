@@ -1,10 +1,13 @@
 //! The settings: a file that an administrator may write, and defaults where there is none.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use cardwarden_policy::Anchors;
 use cardwarden_policy::trust::Anchor;
 use serde::Deserialize;
+
+use crate::identity::KeyPlace;
 
 /// What the agent goes by.
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize)]
@@ -12,24 +15,38 @@ use serde::Deserialize;
 pub(crate) struct Settings {
     /// Where what must last is kept.
     pub(crate) state: PathBuf,
+    /// The file that keeps the lowest versions still accepted a second time; in another folder than
+    /// the state, best on another file system.
+    pub(crate) floor: PathBuf,
     /// What udev rules look at.
     pub(crate) runtime: PathBuf,
     /// The folder of trusted company keys, `*.pem`.
     pub(crate) trust: PathBuf,
     /// The kind of device, which selects the group on the card; from the firmware when not given.
     pub(crate) kind: Option<String>,
+    /// Words for this device that groups on cards may ask for.
+    pub(crate) labels: BTreeSet<String>,
+    /// The group to take, by name, where a card has several for this device. What a company's server
+    /// asks for goes before.
+    pub(crate) group: Option<String>,
     /// Whether LSM `file_open` is attached beside the cgroup program.
     pub(crate) second_lock: bool,
+    /// Where the device's key is made. One that there is stays where it lies.
+    pub(crate) device_key: KeyPlace,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             state: "/var/lib/cardwarden".into(),
+            floor: "/var/lib/cardwarden-floor/floor.json".into(),
             runtime: "/run/cardwarden".into(),
             trust: "/etc/cardwarden/trust.d".into(),
             kind: None,
+            labels: BTreeSet::new(),
+            group: None,
             second_lock: false,
+            device_key: KeyPlace::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cardwarden_policy::outcome::{Achieved, Tier};
-use cardwarden_policy::{Function, Ruling};
+use cardwarden_policy::{Authenticity, Function, Ruling};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -59,6 +59,14 @@ pub(crate) enum CardProof {
 }
 
 impl CardProof {
+    /// What a card showed.
+    pub(crate) const fn of(authenticity: Authenticity) -> Self {
+        match authenticity {
+            Authenticity::OwnKey => Self::OwnKey,
+            Authenticity::Copyable => Self::Copyable,
+        }
+    }
+
     /// The word for it, as programs see it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -87,6 +95,8 @@ pub(crate) struct AssociationStatus {
     pub(crate) signer: String,
     /// How the card showed that it is no copy.
     pub(crate) proof: CardProof,
+    /// When it ends, where its company said so ahead.
+    pub(crate) ends: Option<Timestamp>,
 }
 
 /// A card of a company that nobody here trusts yet: it waits for the person at the device, and
@@ -127,8 +137,8 @@ pub(crate) struct PinWanted {
     /// How many more wrong PINs the card takes before it blocks, where it says so; 0 when it is
     /// blocked.
     pub(crate) tries: Option<u8>,
-    /// Whether a PIN was wrong in this insertion.
-    pub(crate) wrong: bool,
+    /// How many PINs were wrong in this insertion.
+    pub(crate) wrong: u32,
 }
 
 /// What holds for one function.
@@ -176,6 +186,8 @@ pub(crate) struct ServerStatus {
     pub(crate) pending: u64,
     /// When it last took something.
     pub(crate) last_contact: Option<Timestamp>,
+    /// When each association's server last took something.
+    pub(crate) contacts: BTreeMap<Uuid, Timestamp>,
     /// What time it said it was then.
     pub(crate) time: Option<Timestamp>,
     /// What is wrong, in words.

@@ -7,7 +7,9 @@
 //!            ▼                                               │ service gone
 //!      Service(true) ──► SCardGetStatusChange, without end ──┘ Service(false)
 //!                          ├─ readers came or went ─► Readers
-//!                          ├─ a card came ─► read, verify, challenge ─► Reading or Fault
+//!                          ├─ a card came ─► read, verify, challenge ─► Reading, Release,
+//!                          │        ▲                                   PinNeeded or Fault
+//!                          │        └── Order: again, or with a PIN
 //!                          └─ a card went ─► Removed
 //! ```
 
@@ -21,26 +23,56 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cardwarden_card::Pin;
 use cardwarden_policy::manifest::Mandate;
-use cardwarden_policy::{Anchors, Endorsement, Verified};
+use cardwarden_policy::{
+    Anchors, Authenticity, Endorsement, KeyId, Manifest, Proof, Properties, Verified,
+};
 use tokio::sync::{mpsc, watch as channel};
 use uuid::Uuid;
 
-use self::service::Stop;
+use self::service::Call;
 
-/// What a card is measured by. A change counts from the next insertion.
+/// What a card is measured by. A change counts from the next insertion, or from the next
+/// [`Order::ReadAgain`].
 #[derive(Clone, Debug)]
 pub(crate) struct Expectation {
-    /// This device, `urn:uuid:…`.
-    pub(crate) device: String,
-    /// The association now, or the one that the next card begins.
+    /// What this device says of itself when it chooses a group.
+    pub(crate) properties: Properties,
+    /// The association that the card of a company without a bond would begin.
     pub(crate) association: Uuid,
+    /// The companies that have a say already.
+    pub(crate) bonds: Vec<Bond>,
     /// The device's public key, `SubjectPublicKeyInfo` in DER, which the card is to endorse.
     pub(crate) device_key: Vec<u8>,
-    /// The kind of device, which selects the group.
-    pub(crate) kind: String,
     /// The companies that this device trusts.
     pub(crate) anchors: Arc<Anchors>,
+}
+
+/// A company that has a say already.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Bond {
+    /// Its key.
+    pub(crate) signer: KeyId,
+    /// The association.
+    pub(crate) association: Uuid,
+    /// The group that its server asked for, by name.
+    pub(crate) group: Option<String>,
+}
+
+impl Expectation {
+    /// The association that a card of this company belongs to, and how the device chooses its
+    /// group.
+    pub(crate) fn of(&self, signer: KeyId) -> (Uuid, Properties) {
+        let mut properties = self.properties.clone();
+        match self.bonds.iter().find(|bond| bond.signer == signer) {
+            Some(bond) => {
+                properties.group = bond.group.clone().or(properties.group);
+                (bond.association, properties)
+            }
+            None => (self.association, properties),
+        }
+    }
 }
 
 /// What happened in the readers.
@@ -52,6 +84,17 @@ pub(crate) enum CardEvent {
     Readers(Vec<String>),
     /// A card was read and believed.
     Reading(Box<CardReading>),
+    /// A card carries a signed release for this device.
+    Release {
+        /// The reader.
+        reader: String,
+        /// The card's directory, believed or a stranger's.
+        directory: Box<Verified<Manifest>>,
+        /// The signed statement, not yet believed.
+        statement: Vec<u8>,
+    },
+    /// A card gives its group only after its user's PIN.
+    PinNeeded(PinNeeded),
     /// A card was not read or not believed.
     Fault {
         /// The reader.
@@ -68,7 +111,24 @@ pub(crate) enum CardEvent {
     },
 }
 
-/// A card that was read and believed, and has proved that it is no copy.
+/// A card that wants a PIN.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct PinNeeded {
+    /// The reader.
+    pub(crate) reader: String,
+    /// Which insertion of a card this is, counted from the thread's start.
+    pub(crate) insertion: u64,
+    /// The company's name, as the card says.
+    pub(crate) company: String,
+    /// The group that wants it.
+    pub(crate) group: String,
+    /// How many wrong PINs the card takes before it blocks, where it says so; 0 when it is blocked.
+    pub(crate) tries: Option<u8>,
+    /// Whether a PIN was just wrong.
+    pub(crate) wrong: bool,
+}
+
+/// A card that was read and believed, and has shown that it is the one that its company issued.
 #[derive(Debug)]
 pub(crate) struct CardReading {
     /// The reader.
@@ -79,12 +139,18 @@ pub(crate) struct CardReading {
     pub(crate) group: Vec<u8>,
     /// The group, believed.
     pub(crate) mandate: Verified<Mandate>,
-    /// What the card signed.
+    /// The company's key, `SubjectPublicKeyInfo`, when nobody here trusts it: the card introduced
+    /// it, so all of this counts only once a person agrees.
+    pub(crate) stranger: Option<Vec<u8>>,
+    /// What the card said of this device's key.
     pub(crate) endorsement: Endorsement,
-    /// Its signature, DER.
-    pub(crate) signature: Vec<u8>,
-    /// Whether the card was found in the reader when pcscd was reached, rather than put in since.
-    pub(crate) present_at_start: bool,
+    /// With what it showed that it is no copy.
+    pub(crate) proof: Proof,
+    /// How well that is known.
+    pub(crate) authenticity: Authenticity,
+    /// Whether the card was found in the reader when pcscd was reached, or was read again, rather
+    /// than put in just now.
+    pub(crate) was_inside: bool,
     /// When PC/SC told of the card.
     pub(crate) event_at: Instant,
     /// Exchanges with the card.
@@ -95,16 +161,37 @@ pub(crate) struct CardReading {
     pub(crate) verify: Duration,
 }
 
+/// What the thread may be asked to do beside waiting.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Read every card that is in a reader again.
+    ReadAgain,
+    /// Read a card that wanted a PIN, once, with this one.
+    Pin {
+        /// The reader.
+        reader: String,
+        /// The insertion that it is meant for ([`PinNeeded::insertion`]); no other card sees it.
+        insertion: u64,
+        /// The PIN.
+        pin: Pin,
+    },
+}
+
 /// The reader thread, as its owner sees it.
 pub(crate) struct Reader {
-    stop: Arc<Stop>,
+    call: Arc<Call>,
 }
 
 impl Reader {
+    /// Has the thread do something, as soon as it is done with what it does now.
+    pub(crate) fn order(&self, order: Order) {
+        Call::order(&self.call, order);
+    }
+
     /// Lets the thread end as soon as it can. It is not waited for: an exchange with a card that
     /// hangs ends when the reader's driver says so.
     pub(crate) fn stop(&self) {
-        self.stop.stop();
+        self.call.stop();
     }
 }
 
@@ -119,10 +206,10 @@ pub(crate) fn spawn(
     expectation: channel::Receiver<Expectation>,
     events: mpsc::Sender<CardEvent>,
 ) -> io::Result<Reader> {
-    let stop = Arc::new(Stop::new()?);
-    let watch = watch::Watch::new(expectation, events, Arc::clone(&stop));
+    let call = Arc::new(Call::new()?);
+    let watch = watch::Watch::new(expectation, events, Arc::clone(&call));
     thread::Builder::new()
         .name("card reader".to_owned())
         .spawn(move || watch.run())?;
-    Ok(Reader { stop })
+    Ok(Reader { call })
 }

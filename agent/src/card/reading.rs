@@ -1,15 +1,22 @@
 //! Reading one card: the directory, its signature, one group, and the proof that the card is
 //! no copy.
+//!
+//! ```text
+//!  directory ─► believed ──────────────┬─► a release for this device? ─► Release
+//!           └─► introduced by its key ─┘   else a group ─ wants a PIN ─► PinNeeded
+//!                                                 └─► proof ─► Reading
+//! ```
 
 use std::ffi::CStr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cardwarden_card::{Connection, NotTaken, READING_TIME, open, profile, read_selected, reader};
-use cardwarden_policy::{Endorsement, Rejected};
+use cardwarden_card::profile::Error;
+use cardwarden_card::{Connection, NotTaken, Pin, Profile, READING_TIME, open, reader};
+use cardwarden_policy::trust::Introduction;
+use cardwarden_policy::{Endorsement, GroupEntry, Manifest, Rejected, Verified};
 use jiff::Timestamp;
-use pcsc::Context;
 
-use super::{CardReading, Expectation};
+use super::{CardEvent, CardReading, Expectation, PinNeeded};
 
 /// Bytes of a challenge.
 const NONCE: usize = 32;
@@ -78,28 +85,32 @@ pub(super) struct Told {
     /// When.
     pub(super) event_at: Instant,
     /// Whether it was there before.
-    pub(super) present_at_start: bool,
+    pub(super) was_inside: bool,
+    /// Which insertion it is.
+    pub(super) insertion: u64,
 }
 
-/// Reads the card, once more when another program reset it meanwhile.
+/// Reads the card, once more when another program reset it meanwhile; with a PIN, only once.
 pub(super) fn read(
-    context: &Context,
     name: &CStr,
     expectation: &Expectation,
     told: Told,
-) -> Result<CardReading, Refusal> {
-    match read_once(context, name, expectation, told) {
-        Err(refusal) if refusal.is_reset() => read_once(context, name, expectation, told),
+    pin: Option<&Pin>,
+) -> Result<CardEvent, Refusal> {
+    match read_once(name, expectation, told, pin) {
+        Err(refusal) if refusal.is_reset() && pin.is_none() => {
+            read_once(name, expectation, told, None)
+        }
         result => result,
     }
 }
 
 fn read_once(
-    context: &Context,
     name: &CStr,
     expectation: &Expectation,
     told: Told,
-) -> Result<CardReading, Refusal> {
+    pin: Option<&Pin>,
+) -> Result<CardEvent, Refusal> {
     let reader = name.to_string_lossy().into_owned();
     let unreachable = |source| Refusal::Reader {
         reader: reader.clone(),
@@ -109,44 +120,179 @@ fn read_once(
         reader: reader.clone(),
         source,
     };
-    let failed = |source: profile::Error| unused(NotTaken::Card(source));
     let mut nonce = vec![0; NONCE];
     getrandom::fill(&mut nonce).map_err(|_no_entropy| Refusal::NoChallenge {
         reader: reader.clone(),
     })?;
     let began = Instant::now();
-    let mut connection = Connection::open(context, name).map_err(unreachable)?;
+    let mut connection = Connection::open(name).map_err(unreachable)?;
     let transaction = connection.transaction().map_err(unreachable)?;
-    let mut card = open(transaction, READING_TIME).map_err(failed)?;
-    let now = Some(Timestamp::now());
-    let selected = read_selected(card.as_mut(), &expectation.anchors, &expectation.kind, now)
-        .map_err(unused)?;
-    let endorsement = Endorsement {
-        device: expectation.device.clone(),
-        association: expectation.association,
-        device_key: expectation.device_key.clone(),
-        nonce,
+    let card = open(transaction, READING_TIME).map_err(|error| unused(NotTaken::Card(error)))?;
+    let conversation = Conversation {
+        card,
+        reader: reader.clone(),
+        expectation,
+        told,
+        began,
+        believing: Duration::ZERO,
     };
-    let signature = card.endorse(&endorsement).map_err(failed)?;
-    let read = began.elapsed().saturating_sub(selected.verification);
-    let apdus = card.exchanges();
-    let proving = Instant::now();
-    endorsement
-        .verify(&selected.verified, &signature)
-        .map_err(|rejected: Rejected| unused(NotTaken::Rejected(rejected)))?;
-    let verify = selected.verification.saturating_add(proving.elapsed());
-    drop(card);
-    Ok(CardReading {
-        reader,
-        manifest: selected.manifest,
-        group: selected.group,
-        mandate: selected.mandate,
-        endorsement,
-        signature,
-        present_at_start: told.present_at_start,
-        event_at: told.event_at,
-        apdus,
-        read,
-        verify,
-    })
+    conversation.hold(nonce, pin).map_err(unused)
+}
+
+/// A conversation with one card.
+struct Conversation<'a> {
+    card: Box<dyn Profile + 'a>,
+    reader: String,
+    expectation: &'a Expectation,
+    told: Told,
+    began: Instant,
+    /// How long believing took so far.
+    believing: Duration,
+}
+
+/// A directory that is believed, or would be if a person agreed.
+struct Directory {
+    bytes: Vec<u8>,
+    manifest: Verified<Manifest>,
+    /// The key that introduced itself.
+    stranger: Option<Vec<u8>>,
+}
+
+/// What came of asking for a group.
+enum Asked {
+    Group(Vec<u8>),
+    PinNeeded { tries: Option<u8>, wrong: bool },
+}
+
+impl Conversation<'_> {
+    fn hold(mut self, nonce: Vec<u8>, pin: Option<&Pin>) -> Result<CardEvent, NotTaken> {
+        let directory = self.directory()?;
+        let manifest = &directory.manifest;
+        if let Some(entry) = manifest.release_for(&self.expectation.properties.device) {
+            let bytes = self.card.read_group(entry).map_err(NotTaken::Card)?;
+            let statement = manifest.release(entry, &bytes).map_err(NotTaken::Rejected)?;
+            return Ok(CardEvent::Release {
+                reader: self.reader,
+                statement: statement.to_vec(),
+                directory: Box::new(directory.manifest),
+            });
+        }
+        let (association, properties) = self.expectation.of(manifest.signer());
+        let entry = manifest.select(&properties).ok_or_else(|| {
+            NotTaken::Rejected(Rejected::NoGroup {
+                kind: properties.kind.clone(),
+                wanted: properties.group.clone(),
+            })
+        })?;
+        let group = match self.ask(entry, pin).map_err(NotTaken::Card)? {
+            Asked::Group(group) => group,
+            Asked::PinNeeded { tries, wrong } => {
+                return Ok(CardEvent::PinNeeded(PinNeeded {
+                    reader: self.reader,
+                    insertion: self.told.insertion,
+                    company: manifest.company.clone(),
+                    group: entry.name.clone(),
+                    tries,
+                    wrong,
+                }));
+            }
+        };
+        let began = Instant::now();
+        let mandate = manifest.group(entry, &group).map_err(NotTaken::Rejected)?;
+        self.believing = self.believing.saturating_add(began.elapsed());
+        let endorsement = Endorsement {
+            device: self.expectation.properties.device.clone(),
+            association,
+            device_key: self.expectation.device_key.clone(),
+            nonce,
+        };
+        let proof = self
+            .card
+            .prove(&manifest.card, &endorsement)
+            .map_err(NotTaken::Card)?;
+        let read = self.began.elapsed().saturating_sub(self.believing);
+        let proving = Instant::now();
+        let authenticity = endorsement
+            .verify(manifest, &proof)
+            .map_err(NotTaken::Rejected)?;
+        Ok(CardEvent::Reading(Box::new(CardReading {
+            reader: self.reader,
+            manifest: directory.bytes,
+            group,
+            mandate,
+            stranger: directory.stranger,
+            endorsement,
+            proof,
+            authenticity,
+            was_inside: self.told.was_inside,
+            event_at: self.told.event_at,
+            apdus: self.card.exchanges(),
+            read,
+            verify: self.believing.saturating_add(proving.elapsed()),
+        })))
+    }
+
+    /// Reads the directory. One that nobody here trusts is taken at its own word: whoever reads on
+    /// has to ask a person.
+    fn directory(&mut self) -> Result<Directory, NotTaken> {
+        let bytes = self.card.read_manifest().map_err(NotTaken::Card)?;
+        let began = Instant::now();
+        let now = Some(Timestamp::now());
+        let anchors = &self.expectation.anchors;
+        let (manifest, stranger) = match anchors.verify_at(&bytes, now) {
+            Ok(manifest) => (manifest, None),
+            Err(why) if is_unknown(&why) => {
+                let introduction = Introduction::read::<Manifest>(&bytes);
+                // Who does not introduce himself is refused as the stranger that he is.
+                let introduction = introduction.map_err(|_unknown| NotTaken::Rejected(why))?;
+                let believed = introduction.if_agreed().verify_at(&bytes, now);
+                let manifest = believed.map_err(NotTaken::Rejected)?;
+                (manifest, Some(introduction.anchor().spki().to_vec()))
+            }
+            Err(why) => return Err(NotTaken::Rejected(why)),
+        };
+        self.believing = began.elapsed();
+        Ok(Directory {
+            bytes,
+            manifest,
+            stranger,
+        })
+    }
+
+    /// Reads a group; first the card sees the PIN, where there is one and the group wants it.
+    fn ask(&mut self, entry: &GroupEntry, pin: Option<&Pin>) -> Result<Asked, Error> {
+        if let Some(pin) = pin.filter(|_| entry.pin) {
+            match self.card.verify_pin(pin) {
+                Ok(()) => {}
+                Err(Error::WrongPin { tries }) => {
+                    return Ok(Asked::PinNeeded { tries, wrong: true });
+                }
+                Err(Error::PinBlocked) => {
+                    return Ok(Asked::PinNeeded {
+                        tries: Some(0),
+                        wrong: true,
+                    });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match self.card.read_group(entry) {
+            Ok(group) => Ok(Asked::Group(group)),
+            Err(Error::PinNeeded { tries }) => Ok(Asked::PinNeeded {
+                tries,
+                wrong: false,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether all that is wrong is that nobody here trusts the company's key, which signed or let
+/// another key sign.
+fn is_unknown(why: &Rejected) -> bool {
+    let unknown = Rejected::UnknownSigner { key: String::new() }.code();
+    match why {
+        Rejected::Delegation(why) => why.code() == unknown,
+        why => why.code() == unknown,
+    }
 }

@@ -27,6 +27,12 @@ pub(super) struct Slot {
     card: Option<u32>,
     /// How often the card could not be read because another program had it.
     owed: u32,
+    /// Which insertion of a card this is.
+    insertion: u64,
+    /// Whether the card was there when pcscd was reached.
+    was_inside: bool,
+    /// Whether the card wants a PIN, and none was tried since it said so.
+    wants_pin: bool,
 }
 
 /// What a look leads to.
@@ -48,12 +54,40 @@ impl Slot {
             };
         }
         self.owed = 0;
+        self.wants_pin = false;
         let card = (look.presence != Presence::Empty).then_some(look.count);
         let removed = std::mem::replace(&mut self.card, card).is_some();
         Step {
             removed,
             read: card.is_some(),
         }
+    }
+
+    /// Numbers the insertion of the card that is in it now.
+    pub(super) const fn begin(&mut self, insertion: u64, was_inside: bool) {
+        self.insertion = insertion;
+        self.was_inside = was_inside;
+    }
+
+    /// Whether the card was there when pcscd was reached, rather than put in since.
+    pub(super) const fn was_inside(&self) -> bool {
+        self.was_inside
+    }
+
+    /// Which insertion of a card this is.
+    pub(super) const fn insertion(&self) -> u64 {
+        self.insertion
+    }
+
+    /// The card wants a PIN.
+    pub(super) const fn want_pin(&mut self) {
+        self.wants_pin = true;
+    }
+
+    /// Whether a PIN for this insertion may be shown to the card. After one is, no other may before
+    /// the card asks again.
+    pub(super) fn take_pin(&mut self, insertion: u64) -> bool {
+        insertion == self.insertion && std::mem::take(&mut self.wants_pin)
     }
 
     /// The card could not be read because another program had it: it is to be tried again.
@@ -131,6 +165,22 @@ mod tests {
                 read: true
             }
         );
+    }
+
+    #[test]
+    fn a_pin_is_shown_once_and_only_to_the_card_that_asked() {
+        let mut slot = Slot::default();
+        slot.see(card(1));
+        slot.begin(7, false);
+        assert!(!slot.take_pin(7), "nobody asked");
+        slot.want_pin();
+        assert!(!slot.take_pin(6));
+        assert!(slot.take_pin(7));
+        assert!(!slot.take_pin(7));
+        slot.want_pin();
+        slot.see(card(3));
+        slot.begin(8, false);
+        assert!(!slot.take_pin(7) && !slot.take_pin(8));
     }
 
     #[test]

@@ -1,18 +1,19 @@
 //! The thread's loop: waits for readers and cards, and reads each card once.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cardwarden_card::Presence;
+use cardwarden_card::{Pin, Presence};
 use cardwarden_policy::explain::chain;
 use pcsc::{Context, PNP_NOTIFICATION, ReaderState, State};
 use tokio::sync::{mpsc, watch};
 
 use super::reading::{self, Told};
-use super::service::{self, Stop};
+use super::service::{self, Call};
 use super::slot::{Look, Slot};
-use super::{CardEvent, Expectation};
+use super::{CardEvent, Expectation, Order};
 
 /// A service that goes away sooner is not reached for again at once.
 const STEADY: Duration = Duration::from_secs(2);
@@ -25,7 +26,9 @@ const LONG: Duration = Duration::from_hours(24 * 20);
 pub(super) struct Watch {
     expectation: watch::Receiver<Expectation>,
     events: mpsc::Sender<CardEvent>,
-    stop: Arc<Stop>,
+    call: Arc<Call>,
+    /// How many cards were put in so far.
+    insertions: Cell<u64>,
 }
 
 /// Why waiting ended.
@@ -48,16 +51,27 @@ struct Readers {
     is_first_look: bool,
 }
 
+/// Why a card is read.
+enum Why {
+    /// It is owed: it was put in, or another program had it.
+    Owed,
+    /// Somebody wants it read again.
+    Again,
+    /// Its user gave the PIN.
+    Pin(Pin),
+}
+
 impl Watch {
     pub(super) fn new(
         expectation: watch::Receiver<Expectation>,
         events: mpsc::Sender<CardEvent>,
-        stop: Arc<Stop>,
+        call: Arc<Call>,
     ) -> Self {
         Self {
             expectation,
             events,
-            stop,
+            call,
+            insertions: Cell::new(0),
         }
     }
 
@@ -65,7 +79,7 @@ impl Watch {
     pub(super) fn run(self) {
         let mut failures = 0_usize;
         loop {
-            let context = match service::reach(&self.stop, failures) {
+            let context = match service::reach(&self.call, failures) {
                 Ok(Some(context)) => context,
                 Ok(None) => return,
                 Err(error) => {
@@ -76,7 +90,7 @@ impl Watch {
             let reached = Instant::now();
             match self.attend(&context) {
                 Ended::Stopped => return,
-                Ended::Service(_) if self.stop.is_wanted() => return,
+                Ended::Service(_) if self.call.is_wanted() => return,
                 Ended::Service(error) => tracing::info!("pcscd is gone: {error}"),
             }
             let lasted = reached.elapsed() >= STEADY;
@@ -85,7 +99,7 @@ impl Watch {
             } else {
                 failures.saturating_add(1)
             };
-            self.stop.forget();
+            self.call.forget();
             if self.tell(CardEvent::Service(false)).is_err() {
                 return;
             }
@@ -111,21 +125,22 @@ impl Watch {
     /// Waits for a change, and follows it.
     fn turn(&self, context: &Context, readers: &mut Readers) -> Result<(), Ended> {
         self.list(context, readers)?;
-        if self.stop.is_wanted() {
+        if self.call.is_wanted() {
             return Err(Ended::Stopped);
+        }
+        for order in self.call.take() {
+            self.follow_order(readers, order)?;
         }
         let pause = readers.slots.iter().filter_map(Slot::pause).min();
         match context.get_status_change(pause.unwrap_or(LONG), &mut readers.states) {
             Ok(()) => {}
-            Err(pcsc::Error::Timeout) => return self.retry(context, readers),
-            // A reader went between the list and the wait: list again.
-            Err(pcsc::Error::UnknownReader) => return Ok(()),
+            Err(pcsc::Error::Timeout) => return self.retry(readers),
+            // A reader went between the list and the wait: list again. Or there is an order.
+            Err(pcsc::Error::UnknownReader | pcsc::Error::Cancelled) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
-        let told = Told {
-            event_at: Instant::now(),
-            present_at_start: std::mem::take(&mut readers.is_first_look),
-        };
+        let at = Instant::now();
+        let was_inside = std::mem::take(&mut readers.is_first_look);
         let Some((news, states)) = readers.states.split_first_mut() else {
             return Ok(());
         };
@@ -133,21 +148,46 @@ impl Watch {
         for (state, slot) in states.iter_mut().zip(&mut readers.slots) {
             if state.event_state().contains(State::CHANGED) {
                 state.sync_current_state();
-                self.follow(context, state, slot, told)?;
+                self.follow(state, slot, (at, was_inside))?;
             }
         }
         Ok(())
     }
 
     /// Tries the cards again that another program kept for itself.
-    fn retry(&self, context: &Context, readers: &mut Readers) -> Result<(), Ended> {
-        let told = Told {
-            event_at: Instant::now(),
-            present_at_start: false,
-        };
+    fn retry(&self, readers: &mut Readers) -> Result<(), Ended> {
+        let at = Instant::now();
         for (state, slot) in readers.states.iter().skip(1).zip(&mut readers.slots) {
             if slot.pause().is_some() {
-                self.read(context, state.name(), slot, told)?;
+                self.read(state.name(), slot, (at, &Why::Owed))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what was asked.
+    fn follow_order(&self, readers: &mut Readers, order: Order) -> Result<(), Ended> {
+        let at = Instant::now();
+        let slots = readers.states.iter().skip(1).zip(&mut readers.slots);
+        match order {
+            Order::ReadAgain => {
+                for (state, slot) in slots.filter(|(_, slot)| slot.holds_card()) {
+                    self.read(state.name(), slot, (at, &Why::Again))?;
+                }
+            }
+            Order::Pin {
+                reader,
+                insertion,
+                pin,
+            } => {
+                let mut asked = slots.filter(|(state, slot)| {
+                    slot.holds_card() && state.name().to_string_lossy() == reader
+                });
+                if let Some((state, slot)) = asked.next()
+                    && slot.take_pin(insertion)
+                {
+                    self.read(state.name(), slot, (at, &Why::Pin(pin)))?;
+                }
             }
         }
         Ok(())
@@ -169,10 +209,9 @@ impl Watch {
     /// Follows the change of one reader.
     fn follow(
         &self,
-        context: &Context,
         state: &ReaderState,
         slot: &mut Slot,
-        told: Told,
+        (at, was_inside): (Instant, bool),
     ) -> Result<(), Ended> {
         let presence = Presence::of(state.event_state());
         let step = slot.see(Look {
@@ -184,7 +223,10 @@ impl Watch {
             self.tell(CardEvent::Removed { reader })?;
         }
         if step.read {
-            self.read(context, state.name(), slot, told)
+            let insertion = self.insertions.get().saturating_add(1);
+            self.insertions.set(insertion);
+            slot.begin(insertion, was_inside);
+            self.read(state.name(), slot, (at, &Why::Owed))
         } else {
             Ok(())
         }
@@ -193,16 +235,28 @@ impl Watch {
     /// Reads a card, and tells what came of it.
     fn read(
         &self,
-        context: &Context,
         name: &CStr,
         slot: &mut Slot,
-        told: Told,
+        (event_at, why): (Instant, &Why),
     ) -> Result<(), Ended> {
         let expectation = self.expectation.borrow().clone();
-        let refusal = match reading::read(context, name, &expectation, told) {
-            Ok(reading) => {
+        let (was_inside, pin) = match why {
+            Why::Owed => (slot.was_inside(), None),
+            Why::Again => (true, None),
+            Why::Pin(pin) => (slot.was_inside(), Some(pin)),
+        };
+        let told = Told {
+            event_at,
+            was_inside,
+            insertion: slot.insertion(),
+        };
+        let refusal = match reading::read(name, &expectation, told, pin) {
+            Ok(event) => {
                 slot.settle();
-                return self.tell(CardEvent::Reading(Box::new(reading)));
+                if matches!(event, CardEvent::PinNeeded(_)) {
+                    slot.want_pin();
+                }
+                return self.tell(event);
             }
             Err(refusal) => refusal,
         };

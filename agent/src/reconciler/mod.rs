@@ -12,36 +12,43 @@
 //! cannot be saved does not happen.
 
 mod accept;
+mod cards;
+mod links;
 mod publish;
+mod release;
 mod report;
 mod situation;
 #[cfg(test)]
 mod tests;
 mod turn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cardwarden_policy::clock::{HighWater, Reading};
-use cardwarden_policy::facts::{Facts, Fingerprint};
-use cardwarden_policy::{Anchors, Decision, Function, KernelState, KeyId, Standing, Verdict};
+use cardwarden_policy::facts::Facts;
+use cardwarden_policy::manifest::Mandate;
+use cardwarden_policy::{
+    Anchors, Function, Joint, KernelState, Properties, Standing, Verdict, Verified,
+};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::card::Expectation;
+use self::cards::Inserted;
+use crate::card::{CardReading, Expectation, Order};
 use crate::clock;
 use crate::denial::Denial;
 use crate::devices::Found;
-use crate::dm::{Link, Queue};
+use crate::dm::{Link, Nudge, Queue};
 use crate::enforce::Kernel;
 use crate::enforce::bpf::refusals::Refused;
 use crate::facts::Wanted;
 use crate::identity::Identity;
 use crate::settings::Settings;
-use crate::status::{CardStatus, Problem, Published, ServerStatus, Timings};
-use crate::store::{State, Store};
+use crate::status::{CardStatus, PinWanted, Problem, Published, ServerStatus, Timings};
+use crate::store::{Association, State, Store};
 
 /// The first wait after a failure; it doubles up to [`LONGEST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -67,20 +74,24 @@ pub(crate) trait World {
     /// Lets udev rules know whether a function is decided on (it may be used, or is refused), and run
     /// anew.
     fn announce(&mut self, found: &Found, function: Function, decided: bool);
+    /// The functions that there is a device for.
+    fn functions(&mut self) -> BTreeSet<Function>;
 }
 
 /// Where the reconciler's results go.
 pub(crate) struct Outputs {
     /// The snapshot for everybody.
     pub(crate) status: watch::Sender<Published>,
-    /// How to reach the company's server.
-    pub(crate) link: watch::Sender<Option<Arc<Link>>>,
+    /// How to reach the companies' servers.
+    pub(crate) links: watch::Sender<Vec<Arc<Link>>>,
     /// What a card is measured against.
     pub(crate) expectation: watch::Sender<Expectation>,
+    /// What the card thread is asked to do.
+    pub(crate) orders: mpsc::UnboundedSender<Order>,
     /// What is asked of the device's surroundings.
     pub(crate) wanted: watch::Sender<Wanted>,
     /// Wakes the exchange with the server.
-    pub(crate) nudge: Arc<Notify>,
+    pub(crate) nudge: Arc<Nudge>,
     /// Refusals, one by one.
     pub(crate) denials: broadcast::Sender<Denial>,
 }
@@ -91,10 +102,10 @@ pub(crate) struct Fixed {
     pub(crate) settings: Settings,
     /// The folder of what lasts.
     pub(crate) folder: PathBuf,
-    /// The trusted company keys.
-    pub(crate) anchors: Arc<Anchors>,
-    /// The machine's model, as its maker calls it.
-    pub(crate) model: String,
+    /// The company keys in `trust.d`.
+    pub(crate) anchors: Anchors,
+    /// What the device says of itself, but for what changes.
+    pub(crate) properties: Properties,
     /// The outcomes for the server.
     pub(crate) queue: Arc<Queue>,
 }
@@ -107,11 +118,18 @@ pub(crate) struct Reconciler<K, W> {
     outputs: Outputs,
     store: Store,
     state: State,
-    standing: Standing,
+    /// What each association proves; one that proves nothing when the state was lost.
+    standings: Vec<Standing>,
     identity: Identity,
     card: CardStatus,
-    /// The card in the reader that proved itself: its company's key, and its own.
-    proven: Option<(KeyId, Fingerprint)>,
+    /// The cards that were understood, by reader, the latest last.
+    cards: Vec<Inserted>,
+    /// The cards of companies that nobody here trusts, which wait for a person's consent.
+    pending: Vec<CardReading>,
+    /// The cards that want a PIN.
+    pins: Vec<PinWanted>,
+    /// The companies that let this device go, while there is something left to tell them.
+    farewells: Vec<Arc<Link>>,
     /// What the providers tell.
     facts: Facts,
     /// The latest time that this device has seen.
@@ -134,7 +152,7 @@ pub(crate) struct Reconciler<K, W> {
 /// What a turn found and did.
 #[derive(Clone, Debug)]
 struct Turn {
-    decision: Decision,
+    joint: Joint,
     /// When the next turn is due by time alone.
     until: Option<Timestamp>,
     goal: KernelState,
@@ -151,7 +169,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         outputs: Outputs,
         identity: Identity,
     ) -> Self {
-        let store = Store::new(&fixed.folder);
+        let store = Store::new(&fixed.folder, &fixed.settings.floor);
         let found = store.load();
         let mut reconciler = Self {
             kernel,
@@ -160,10 +178,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             outputs,
             store,
             state: found.state,
-            standing: found.standing,
+            standings: found.standings,
             identity,
             card: CardStatus::default(),
-            proven: None,
+            cards: Vec::new(),
+            pending: Vec::new(),
+            pins: Vec::new(),
+            farewells: Vec::new(),
             facts: Facts::default(),
             mark: None,
             ahead: SignedDuration::ZERO,
@@ -176,14 +197,40 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             generation: 0,
             retry: None,
         };
-        if let Standing::Unproven { problem } = &reconciler.standing {
+        if let Some(healed) = found.healed {
+            reconciler.problem("floor-healed", &healed);
+        }
+        if let Some(problem) = reconciler.unproven() {
             let text = format!("{problem}. Everything stays off; ask your administrator");
             reconciler.problem("state-damaged", &text);
         }
         reconciler.mark = reconciler.state.high_water;
-        reconciler.server.last_contact = reconciler.state.contact;
-        reconciler.publish_link();
+        reconciler.server.last_contact = reconciler.last_contact();
+        reconciler.expect();
+        reconciler.publish_links();
         reconciler
+    }
+
+    /// Each association with what it proves.
+    fn bonds(&self) -> impl Iterator<Item = (&Association, &Standing)> {
+        self.state.associations.iter().zip(&self.standings)
+    }
+
+    /// What each company says, with its association.
+    fn mandates(&self) -> impl Iterator<Item = (&Association, &Verified<Mandate>)> {
+        self.bonds()
+            .filter_map(|(association, standing)| match standing {
+                Standing::Proven(mandate) => Some((association, &**mandate)),
+                Standing::Absent | Standing::Unproven { .. } => None,
+            })
+    }
+
+    /// Why something that a company says cannot be believed.
+    fn unproven(&self) -> Option<&str> {
+        self.standings.iter().find_map(|standing| match standing {
+            Standing::Unproven { problem } => Some(problem.as_str()),
+            Standing::Absent | Standing::Proven(_) => None,
+        })
     }
 
     /// Says that something is wrong. The log has all of it; what is published is bounded, since a
@@ -223,7 +270,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Speaks with the server as soon as can be.
     pub(crate) fn exchange(&self) {
-        self.outputs.nudge.notify_one();
+        self.outputs.nudge.speak();
     }
 
     /// When the current decision ends by time alone, by the wall clock.
@@ -237,20 +284,6 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     /// How long to wait before a failure is tried again.
     pub(crate) const fn retry(&self) -> Option<Duration> {
         self.retry
-    }
-
-    /// Takes what is known of the server. `true` when it said something that a decision may use.
-    pub(crate) fn on_server(&mut self, server: ServerStatus) -> bool {
-        let drained = server.pending == 0;
-        let is_news = self.hear(&server);
-        self.server = server;
-        if drained && self.state.association.is_none() {
-            // What was left to say is said.
-            self.outputs
-                .link
-                .send_if_modified(|link| link.take().is_some());
-        }
-        is_news
     }
 
     /// Passes refusals on.
@@ -275,29 +308,6 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         }
     }
 
-    /// Lets the exchange with the server know whom to speak with.
-    fn publish_link(&self) {
-        let Some(association) = &self.state.association else {
-            return;
-        };
-        let Ok((_, mandate)) = association.verify() else {
-            return;
-        };
-        let Some(account) = mandate.account.clone() else {
-            return;
-        };
-        let link = Arc::new(Link {
-            account,
-            device: self.identity.device.clone(),
-            association: association.endorsement.association,
-            device_key: self.identity.key.clone(),
-            manifest: association.manifest.0.clone(),
-            endorsement: association.endorsement.clone(),
-            signature: association.signature.0.clone(),
-        });
-        self.outputs.link.send_replace(Some(link));
-    }
-
     /// Writes what lasts; `false` when it could not, and a problem says so.
     fn save(&mut self) -> bool {
         match self.store.save(&self.state) {
@@ -316,7 +326,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 /// What cannot be saved, in one sentence.
 fn not_saved(error: &std::io::Error) -> String {
     format!(
-        "the state in /var/lib/cardwarden could not be saved ({error}). What was in force stays; \
-         free some space"
+        "the state could not be saved ({error}). What was in force stays; free some space in its \
+         folder and in that of the floor"
     )
 }

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use cardwarden_policy::explain::{Authority, explain};
 use cardwarden_policy::outcome::Achieved;
 use cardwarden_policy::plan::counter;
-use cardwarden_policy::{Function, Source, Standing, Verdict};
+use cardwarden_policy::manifest::Mandate;
+use cardwarden_policy::{Function, Source, Standing, Verdict, Verified};
 
-use super::report::Verified;
+use super::report::Verified as Held;
 use super::{Reconciler, World};
 use crate::clock;
 use crate::enforce::Kernel;
 use crate::status::{AssociationStatus, CardProof, FunctionStatus, Posture, Status};
+use crate::store::Association;
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Since when, how often refused, and why, in what is published.
-    pub(super) fn publish(&mut self, functions: BTreeMap<Function, Verified>) {
+    pub(super) fn publish(&mut self, functions: BTreeMap<Function, Held>) {
         let functions: BTreeMap<_, _> = functions
             .into_iter()
             .map(|(function, verified)| (function, self.function_status(function, verified)))
@@ -41,10 +43,14 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             settled: self.retry.is_none(),
             posture: self.posture(&functions),
             device: self.identity.device.clone(),
-            association_id: self.identity.association,
-            associations: self.association_status().into_iter().collect(),
-            pending: Vec::new(),
-            pin: None,
+            association_id: self
+                .state
+                .associations
+                .first()
+                .map_or(self.identity.association, |association| association.id),
+            associations: self.association_statuses(),
+            pending: self.pending_status(),
+            pin: self.pin_status(),
             functions,
             card: self.card.clone(),
             server: self.server.clone(),
@@ -59,8 +65,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.outputs.status.send_replace(Arc::new(status));
     }
 
-    fn function_status(&mut self, function: Function, verified: Verified) -> FunctionStatus {
-        let Verified {
+    fn function_status(&mut self, function: Function, verified: Held) -> FunctionStatus {
+        let Held {
             outcome, ruling, ..
         } = verified;
         let since = self
@@ -73,18 +79,16 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             Verdict::Enabled => 0,
         };
         let zone = jiff::tz::TimeZone::system();
-        let policy = match &self.standing {
-            Standing::Proven(mandate) => Some(&*mandate.policy),
-            Standing::Absent | Standing::Unproven { .. } => None,
-        };
-        let sentence = explain(policy, function, &ruling, self.authority(), &zone);
+        let mandate = self.author(function);
+        let policy = mandate.map(|mandate| &*mandate.policy);
+        let authority = mandate.map(authority);
+        let sentence = explain(policy, function, &ruling, authority, &zone);
         let company = match &ruling.source {
             Source::Unmanaged | Source::Unproven { .. } => String::new(),
             Source::Baseline
             | Source::Rule { .. }
             | Source::Server { .. }
-            | Source::Task { .. } => self
-                .authority()
+            | Source::Task { .. } => authority
                 .map(|authority| authority.company.to_owned())
                 .unwrap_or_default(),
         };
@@ -102,45 +106,50 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     fn posture(&self, functions: &BTreeMap<Function, FunctionStatus>) -> Posture {
-        match self.standing {
-            Standing::Unproven { .. } => Posture::Unproven,
-            Standing::Absent | Standing::Proven(_)
-                if functions
-                    .values()
-                    .any(|status| status.achieved != Achieved::Enforced) =>
-            {
-                Posture::Degraded
-            }
-            Standing::Absent => Posture::Unmanaged,
-            Standing::Proven(_) => Posture::Enforcing,
+        if self.unproven().is_some() {
+            return Posture::Unproven;
+        }
+        let is_short = |status: &FunctionStatus| status.achieved != Achieved::Enforced;
+        if functions.values().any(is_short) {
+            Posture::Degraded
+        } else if self.standings.is_empty() {
+            Posture::Unmanaged
+        } else {
+            Posture::Enforcing
         }
     }
 
-    fn association_status(&self) -> Option<AssociationStatus> {
-        let Standing::Proven(mandate) = &self.standing else {
-            return None;
+    fn association_statuses(&self) -> Vec<AssociationStatus> {
+        let status = |(association, mandate): (&Association, &Verified<Mandate>)| {
+            AssociationStatus {
+                id: association.id,
+                company: mandate.company.clone(),
+                version: mandate.version,
+                group: mandate.group_name.clone(),
+                contact: mandate.policy.contact.clone(),
+                since: association.since,
+                signer: mandate.signer().to_string(),
+                proof: CardProof::of(association.authenticity()),
+                ends: association.ends,
+            }
         };
-        let association = self.state.association.as_ref()?;
-        Some(AssociationStatus {
-            id: association.endorsement.association,
-            company: mandate.company.clone(),
-            version: mandate.version,
-            group: mandate.group_name.clone(),
-            contact: mandate.policy.contact.clone(),
-            since: association.since,
-            signer: mandate.signer().to_string(),
-            proof: CardProof::OwnKey,
-        })
+        self.mandates().map(status).collect()
     }
 
-    fn authority(&self) -> Option<Authority<'_>> {
-        let Standing::Proven(mandate) = &self.standing else {
-            return None;
-        };
-        Some(Authority {
-            company: &mandate.company,
-            version: mandate.version,
-            contact: mandate.policy.contact.as_deref(),
-        })
+    /// What the company says whose ruling on a function counts.
+    fn author(&self, function: Function) -> Option<&Verified<Mandate>> {
+        let by = &self.last.as_ref()?.joint.by;
+        match self.standings.get(*by.get(&function)?)? {
+            Standing::Proven(mandate) => Some(&**mandate),
+            Standing::Absent | Standing::Unproven { .. } => None,
+        }
+    }
+}
+
+fn authority(mandate: &Verified<Mandate>) -> Authority<'_> {
+    Authority {
+        company: &mandate.company,
+        version: mandate.version,
+        contact: mandate.policy.contact.as_deref(),
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use cardwarden_policy::outcome::{Achieved, Event, FunctionOutcome, Tier};
 use cardwarden_policy::plan::families;
-use cardwarden_policy::{Function, Hook, Ruling, Standing, Verdict};
+use cardwarden_policy::{Context, Function, Hook, Ruling, Standing, Verdict, decide};
+use jiff::Timestamp;
 
 use super::{Reconciler, Turn, World};
 use crate::clock;
@@ -45,6 +46,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             tracing::debug!("probes are counted as refusals: {error}");
         }
         let verified = turn
+            .joint
             .decision
             .rulings
             .iter()
@@ -72,7 +74,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             enforcers,
             proof,
             reason: ruling.source.reason(),
-            version: self.version(),
+            version: self.version(turn.joint.by.get(&function).copied()),
         };
         let is_short_of_goal =
             is_enforceable(function) && (achieved == Achieved::Failed || turn.held != turn.goal);
@@ -148,48 +150,49 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         attempts
     }
 
-    /// Tells the server what is new; `false` when that could not be kept for it.
+    /// Tells each company's server what is new of its own rulings; `false` when that could not be
+    /// kept for it.
     pub(super) fn tell(&mut self, functions: &BTreeMap<Function, Verified>) -> bool {
         let at = clock::now();
         let before = self.state.clone();
-        for (function, verified) in functions {
-            let told = self.state.told.get(function);
-            if told.is_none() && says_as_much(*function, functions) {
-                continue;
-            }
-            if told.is_some_and(|told| same(&told.outcome, &verified.outcome)) {
-                continue;
-            }
-            let since = match told {
-                Some(told)
-                    if told.outcome.verdict == verified.outcome.verdict
-                        && told.outcome.reason == verified.outcome.reason =>
-                {
-                    told.since
-                }
-                Some(_) | None => at,
+        let outcome = |verified: &Verified| verified.outcome.clone();
+        note(&mut self.state.told, functions, outcome, at);
+        let each = self.last.as_ref().map(|last| last.joint.each.as_slice());
+        let each = each.unwrap_or_default();
+        for ((association, standing), own) in self
+            .state
+            .associations
+            .iter_mut()
+            .zip(&self.standings)
+            .zip(each)
+        {
+            let version = version(standing);
+            let outcome = |verified: &Verified| {
+                let ruling = own.rulings.get(&verified.outcome.function);
+                as_told_to(ruling, verified, version)
             };
-            // That a function may be used, for another reason than before, is no news.
-            let is_plain = |outcome: &FunctionOutcome| {
-                outcome.verdict == Verdict::Enabled && outcome.result == Achieved::Enforced
-            };
-            let is_news =
-                !is_plain(&verified.outcome) || told.is_some_and(|told| !is_plain(&told.outcome));
-            let outcome = verified.outcome.clone();
-            self.state.told.insert(
-                *function,
-                Told {
-                    since,
-                    outcome: outcome.clone(),
-                },
-            );
-            if is_news && self.may_tell() {
-                let event = Event::Function(outcome);
-                let association = self.identity.association;
+            for news in note(&mut association.told, functions, outcome, at) {
                 self.state.untold.push(Untold {
-                    association,
+                    association: association.id,
                     at,
-                    event,
+                    event: Event::Function(news),
+                });
+            }
+        }
+        let nobodys = decide(&Standing::Absent, &[], &Context::default(), None);
+        for released in &mut self.state.released {
+            let mut told = std::mem::take(&mut released.told);
+            if told.is_empty() {
+                continue;
+            }
+            let outcome = |verified: &Verified| {
+                as_told_to(nobodys.rulings.get(&verified.outcome.function), verified, 0)
+            };
+            for news in note(&mut told, functions, outcome, at) {
+                self.state.untold.push(Untold {
+                    association: released.association,
+                    at,
+                    event: Event::Function(news),
                 });
             }
         }
@@ -197,11 +200,6 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             return false;
         }
         self.deliver()
-    }
-
-    /// Whether a company has a say, or just had.
-    fn may_tell(&self) -> bool {
-        self.state.association.is_some() || !self.state.untold.is_empty()
     }
 
     /// Hands what is untold to the queue of outcomes. What was saved but not handed over is handed
@@ -226,16 +224,15 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             self.state.untold.remove(0);
         }
         self.solved("not-queued");
-        self.outputs.nudge.notify_one();
+        self.outputs.nudge.report();
         self.end_farewell();
         self.save()
     }
 
-    fn version(&self) -> u64 {
-        match &self.standing {
-            Standing::Proven(mandate) => mandate.version,
-            Standing::Absent | Standing::Unproven { .. } => 0,
-        }
+    /// The version of the policy at this place; 0 where there is none.
+    fn version(&self, place: Option<usize>) -> u64 {
+        let standing = place.and_then(|place| self.standings.get(place));
+        standing.map_or(0, version)
     }
 
     /// The reason for which a function is refused now.
@@ -243,8 +240,82 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let ruling = self
             .last
             .as_ref()
-            .and_then(|last| last.decision.rulings.get(&function));
+            .and_then(|last| last.joint.decision.rulings.get(&function));
         ruling.map_or_else(String::new, |ruling| ruling.source.reason())
+    }
+}
+
+/// The version of a policy; 0 where there is none.
+fn version(standing: &Standing) -> u64 {
+    match standing {
+        Standing::Proven(mandate) => mandate.version,
+        Standing::Absent | Standing::Unproven { .. } => 0,
+    }
+}
+
+/// Notes what holds now, and gives what is new of it.
+fn note(
+    known: &mut BTreeMap<Function, Told>,
+    functions: &BTreeMap<Function, Verified>,
+    outcome: impl Fn(&Verified) -> FunctionOutcome,
+    at: Timestamp,
+) -> Vec<FunctionOutcome> {
+    let outcomes: BTreeMap<Function, FunctionOutcome> = functions
+        .iter()
+        .map(|(function, verified)| (*function, outcome(verified)))
+        .collect();
+    let mut news = Vec::new();
+    for (function, outcome) in &outcomes {
+        let told = known.get(function);
+        if told.is_none() && says_as_much(*function, &outcomes) {
+            continue;
+        }
+        if told.is_some_and(|told| same(&told.outcome, outcome)) {
+            continue;
+        }
+        let since = match told {
+            Some(told)
+                if told.outcome.verdict == outcome.verdict
+                    && told.outcome.reason == outcome.reason =>
+            {
+                told.since
+            }
+            Some(_) | None => at,
+        };
+        // That a function may be used, for another reason than before, is no news.
+        let is_plain = |outcome: &FunctionOutcome| {
+            outcome.verdict == Verdict::Enabled && outcome.result == Achieved::Enforced
+        };
+        if !is_plain(outcome) || told.is_some_and(|told| !is_plain(&told.outcome)) {
+            news.push(outcome.clone());
+        }
+        let outcome = outcome.clone();
+        known.insert(*function, Told { since, outcome });
+    }
+    news
+}
+
+/// What a company is told of a function: its own ruling, and whether that holds. What another
+/// company refuses beyond it is none of its business.
+fn as_told_to(own: Option<&Ruling>, verified: &Verified, version: u64) -> FunctionOutcome {
+    let Some(own) = own else {
+        return verified.outcome.clone();
+    };
+    let outcome = FunctionOutcome {
+        reason: own.source.reason(),
+        version,
+        ..verified.outcome.clone()
+    };
+    if own.verdict == outcome.verdict {
+        return outcome;
+    }
+    FunctionOutcome {
+        verdict: own.verdict,
+        result: Achieved::Enforced,
+        tier: Tier::None,
+        enforcers: Vec::new(),
+        proof: "nothing of this company's refuses it".to_owned(),
+        ..outcome
     }
 }
 
@@ -278,12 +349,10 @@ const fn is_enforceable(function: Function) -> bool {
 }
 
 /// Whether what is to hold for a part holds for its whole, for the same reason.
-fn says_as_much(part: Function, functions: &BTreeMap<Function, Verified>) -> bool {
+fn says_as_much(part: Function, outcomes: &BTreeMap<Function, FunctionOutcome>) -> bool {
     let of = |function| {
-        functions.get(&function).map(|known: &Verified| {
-            let outcome = &known.outcome;
-            (outcome.verdict, outcome.result, &outcome.reason)
-        })
+        let outcome: Option<&FunctionOutcome> = outcomes.get(&function);
+        outcome.map(|outcome| (outcome.verdict, outcome.result, &outcome.reason))
     };
     part.whole().is_some_and(|whole| of(whole) == of(part))
 }

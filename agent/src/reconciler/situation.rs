@@ -4,19 +4,21 @@
 use cardwarden_policy::clock::HighWater;
 use cardwarden_policy::condition::{Condition, Reached};
 use cardwarden_policy::document::Addressee;
-use cardwarden_policy::facts::{CardPresence, Facts};
+use cardwarden_policy::facts::Facts;
 use cardwarden_policy::manifest::Mandate;
 use cardwarden_policy::operation::{self, Operation};
 use cardwarden_policy::outcome::Event;
 use cardwarden_policy::schedule::{self, Fate};
-use cardwarden_policy::{Context, Decision, Policy, Rejected, Standing};
+use cardwarden_policy::{
+    Context, Decision, Joint, Policy, Rejected, Say, Standing, decide_all,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Reconciler, World};
 use crate::enforce::Kernel;
 use crate::facts::{ServerToReach, Wanted};
 use crate::status::ServerStatus;
-use crate::store::Untold;
+use crate::store::{Association, Untold};
 
 /// A contact with the server is kept anew when it is so much later than the one that is kept.
 const CONTACT_STEP: SignedDuration = SignedDuration::from_mins(5);
@@ -58,7 +60,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Keeps the mark; on the disk, only while somebody has a say, and only now and then.
     fn remember(&mut self, mark: HighWater) {
         self.mark = Some(mark);
-        if self.state.association.is_some() && mark.is_newer_than(self.state.high_water) {
+        if !self.state.associations.is_empty() && mark.is_newer_than(self.state.high_water) {
             self.state.high_water = Some(mark);
             self.save();
         }
@@ -71,56 +73,75 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             let known = self.mark.unwrap_or_else(|| HighWater::at(reading));
             self.remember(known.told(time, reading));
         }
-        let Some(contact) = server.last_contact else {
-            return false;
-        };
-        let is_later = self
-            .state
-            .contact
-            .is_none_or(|known| known.duration_until(contact) >= CONTACT_STEP || contact < known);
-        if is_later && self.state.association.is_some() {
-            self.state.contact = Some(contact);
+        let mut is_news = false;
+        let only = self.state.associations.len() == 1;
+        for association in &mut self.state.associations {
+            let said = server.contacts.get(&association.id).copied();
+            let Some(contact) = said.or(server.last_contact.filter(|_| only)) else {
+                continue;
+            };
+            let is_later = association.contact.is_none_or(|known| {
+                known.duration_until(contact) >= CONTACT_STEP || contact < known
+            });
+            if is_later {
+                association.contact = Some(contact);
+                is_news = true;
+            }
+        }
+        if is_news {
             self.save();
         }
-        is_later
+        is_news
     }
 
-    /// Everything that is known beside the time.
-    pub(super) fn context(&self) -> Context {
-        let association = self.state.association.as_ref();
-        let last_contact = self.server.last_contact.or(self.state.contact);
+    /// Everything that is known beside the time, as the company of this association may know it.
+    fn context(&self, association: Option<&Association>) -> Context {
+        let contact = association.map(|association| {
+            let known = association.contact.unwrap_or(association.since);
+            let latest = self.server.contacts.get(&association.id).copied();
+            latest.map_or(known, |latest| latest.max(known))
+        });
         Context {
             facts: Facts {
-                card: self.card_presence(),
-                contact: association.map(|known| last_contact.unwrap_or(known.since)),
+                card: self.card_presence(association.and_then(Association::signer)),
+                contact,
                 ..self.facts.clone()
             },
             usb: Vec::new(),
         }
     }
 
-    fn card_presence(&self) -> Option<CardPresence> {
-        if !self.card.service {
-            return None;
-        }
-        let Standing::Proven(mandate) = &self.standing else {
-            return None;
-        };
-        Some(match self.proven {
-            Some((signer, card)) if signer == mandate.signer() => CardPresence::Present(card),
-            Some(_) | None => CardPresence::Absent,
-        })
+    /// Decides what is to hold, from what every company says.
+    pub(super) fn decide(&self, now: Option<Timestamp>) -> Joint {
+        let contexts: Vec<Context> = (0..self.standings.len())
+            .map(|place| self.context(self.state.associations.get(place)))
+            .collect();
+        let says: Vec<Say<'_>> = self
+            .standings
+            .iter()
+            .enumerate()
+            .zip(&contexts)
+            .map(|((place, standing), context)| Say {
+                standing,
+                operations: self
+                    .state
+                    .associations
+                    .get(place)
+                    .map_or(&[], |association| association.operations.as_slice()),
+                context,
+            })
+            .collect();
+        decide_all(&says, &self.context(None), now)
     }
 
     /// Whether this device may take a policy now.
     pub(super) fn is_for_us(&mut self, mandate: &Mandate) -> Result<(), Rejected> {
         let now = self.time();
         mandate.policy.validity.admits(now, mandate.issued)?;
-        let kind = self.fixed.settings.kind();
         let us = Addressee {
             device: &self.identity.device,
-            kind: &kind,
-            model: &self.fixed.model,
+            kind: &self.fixed.properties.kind,
+            model: &self.fixed.properties.model,
         };
         if mandate.policy.audience.includes(us) {
             Ok(())
@@ -131,39 +152,24 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Runs the tasks that are due, and lets what has ended go.
     pub(super) fn run_tasks(&mut self, now: Option<Timestamp>) {
-        let (Standing::Proven(mandate), Some(now)) = (&self.standing, now) else {
+        let Some(now) = now else {
             return;
         };
-        let Some(association) = &self.state.association else {
-            return;
-        };
-        let policy = &mandate.policy;
-        let due = self.state.ledger.due(policy, association.taken, now);
-        if due.is_empty() {
-            return;
-        }
         let mut next = self.state.clone();
-        for run in &due {
-            let begun = match run.fate {
-                Fate::Ran => Some(run.scheduled),
-                Fate::RanLate => Some(now),
-                Fate::Skipped => None,
+        for (association, standing) in next.associations.iter_mut().zip(&self.standings) {
+            let Standing::Proven(mandate) = standing else {
+                continue;
             };
-            if let Some(begun) = begun {
-                let operation = Operation::of_task(run.task, begun);
-                operation::begin(&mut next.operations, operation, policy.remote, now);
-            }
-            next.untold.push(Untold {
-                association: self.identity.association,
+            let events = run_tasks_of(association, &mandate.policy, now);
+            next.untold.extend(events.into_iter().map(|event| Untold {
+                association: association.id,
                 at: now,
-                event: Event::Task {
-                    task: run.task.id.clone(),
-                    scheduled: run.scheduled,
-                    fate: run.fate,
-                },
-            });
+                event,
+            }));
         }
-        next.ledger.settle(policy, now);
+        if next == self.state {
+            return;
+        }
         if let Err(why) = self.commit(next) {
             self.problem("not-saved", &why.to_string());
         }
@@ -171,23 +177,23 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// When the next turn is due by time alone.
     pub(super) fn due(&self, decision: &Decision, now: Option<Timestamp>) -> Option<Timestamp> {
-        let Standing::Proven(mandate) = &self.standing else {
+        let mut mandates = self.mandates().peekable();
+        let ends = self.state.associations.iter().filter_map(|known| known.ends);
+        if mandates.peek().is_none() && ends.clone().next().is_none() {
             return None;
-        };
+        }
         let Some(now) = now else {
             // The wall clock may reach the mark by itself.
             return self.mark.map(HighWater::time);
         };
-        let task = schedule::next(&mandate.policy, now);
-        [decision.until, task].into_iter().flatten().min()
+        let tasks = mandates.filter_map(|(_, mandate)| schedule::next(&mandate.policy, now));
+        tasks.chain(ends).chain(decision.until).min()
     }
 
     /// Lets the providers know what the policy in force asks.
     pub(super) fn ask(&self) {
-        let wanted = match &self.standing {
-            Standing::Proven(mandate) => wanted(&mandate.policy),
-            Standing::Absent | Standing::Unproven { .. } => Wanted::default(),
-        };
+        let policies = self.mandates().map(|(_, mandate)| &*mandate.policy);
+        let wanted = policies.fold(Wanted::default(), wanted);
         self.outputs.wanted.send_if_modified(|known| {
             let is_news = *known != wanted;
             *known = wanted;
@@ -196,12 +202,38 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 }
 
-/// What a policy asks of the surroundings.
-fn wanted(policy: &Policy) -> Wanted {
-    let mut wanted = Wanted {
-        servers: policy.servers().into_iter().filter_map(to_reach).collect(),
-        ..Wanted::default()
-    };
+/// Runs the tasks of one company's policy that are due; what is to be told of them.
+fn run_tasks_of(association: &mut Association, policy: &Policy, now: Timestamp) -> Vec<Event> {
+    let due = association.ledger.due(policy, association.taken, now);
+    if due.is_empty() {
+        return Vec::new();
+    }
+    let mut events = Vec::new();
+    for run in &due {
+        let begun = match run.fate {
+            Fate::Ran => Some(run.scheduled),
+            Fate::RanLate => Some(now),
+            Fate::Skipped => None,
+        };
+        if let Some(begun) = begun {
+            let operation = Operation::of_task(run.task, begun);
+            operation::begin(&mut association.operations, operation, policy.remote, now);
+        }
+        events.push(Event::Task {
+            task: run.task.id.clone(),
+            scheduled: run.scheduled,
+            fate: run.fate,
+        });
+    }
+    association.ledger.settle(policy, now);
+    events
+}
+
+/// What a policy asks of the surroundings, beside what others ask.
+fn wanted(mut wanted: Wanted, policy: &Policy) -> Wanted {
+    wanted
+        .servers
+        .extend(policy.servers().into_iter().filter_map(to_reach));
     for atom in policy.conditions() {
         match atom {
             Condition::Network(_) => wanted.network = true,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cardwarden_policy::{Function, Plan, decide, goal, plan};
+use cardwarden_policy::{Function, Plan, goal, plan};
 
 use super::report::Verified;
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
@@ -17,12 +17,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let found = self.world.scan(&mut self.kernel);
         let scanned = Instant::now();
         let now = self.time();
+        self.run_releases(now);
         self.run_tasks(now);
         self.ask();
-        let context = self.context();
-        let decision = decide(&self.standing, &self.state.operations, &context, now);
+        let joint = self.decide(now);
         let decided = Instant::now();
-        let goal = goal(&decision, &found.inventory, self.fixed.settings.second_lock);
+        let goal = goal(&joint.decision, &found.inventory, self.fixed.settings.second_lock);
         let held = match self.enforce(&goal) {
             Ok(held) => {
                 self.solved("not-enforced");
@@ -40,8 +40,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             }
         };
         let turn = Turn {
-            until: self.due(&decision, now),
-            decision,
+            until: self.due(&joint.decision, now),
+            joint,
             goal,
             held,
             found,

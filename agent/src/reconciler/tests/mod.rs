@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use cardwarden_policy::manifest::{Group, Manifest};
 use cardwarden_policy::outcome::Event;
-use cardwarden_policy::{Function, GroupEntry, Policy, Release, SigningKey, Verdict, Verified};
+use cardwarden_policy::{
+    Authenticity, CardIdentity, Endorsement, Function, GroupEntry, KernelState, Policy, Proof,
+    Release, SigningKey, Verdict, Verified,
+};
 use tempfile::TempDir;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use uuid::Uuid;
 
 use super::*;
@@ -18,6 +21,7 @@ use crate::facts::Wanted;
 use crate::request::Refused as Refusal;
 use crate::status::{Posture, Status};
 
+mod association;
 mod situation;
 
 /// A machine with one camera. What it meets follows from the kernel as of the last scan.
@@ -75,13 +79,18 @@ impl World for Fake {
     fn announce(&mut self, _found: &Found, function: Function, decided: bool) {
         self.announced.push((function, decided));
     }
+
+    fn functions(&mut self) -> BTreeSet<Function> {
+        [Function::Camera].into()
+    }
 }
 
 struct Bench {
     folder: TempDir,
     owner: Reconciler<Memory, Fake>,
     status: watch::Receiver<Published>,
-    link: watch::Receiver<Option<Arc<Link>>>,
+    links: watch::Receiver<Vec<Arc<Link>>>,
+    orders: mpsc::UnboundedReceiver<Order>,
     expectation: watch::Receiver<Expectation>,
     wanted: watch::Receiver<Wanted>,
 }
@@ -105,30 +114,43 @@ impl Bench {
     /// Starts an agent on what another left: its state and its kernel.
     fn in_folder(folder: TempDir, kernel: Memory, world: Fake) -> Self {
         let identity = Identity::load_or_make(folder.path()).unwrap();
-        let anchors: Arc<Anchors> = Arc::new([company().anchor().unwrap()].into_iter().collect());
-        let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
-        let (link, linked) = watch::channel(None);
-        let (expectation, expected) = watch::channel(Expectation {
-            device: identity.device.clone(),
-            association: identity.association,
-            device_key: identity.spki.clone(),
+        let anchors: Anchors = [company().anchor().unwrap()].into_iter().collect();
+        let settings = Settings {
+            floor: folder.path().join("elsewhere/floor.json"),
+            kind: Some("laptop".to_owned()),
+            ..Settings::default()
+        };
+        let properties = Properties {
             kind: "laptop".to_owned(),
-            anchors: Arc::clone(&anchors),
+            model: "Book 1".to_owned(),
+            device: identity.device.clone(),
+            ..Properties::default()
+        };
+        let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
+        let (links, linked) = watch::channel(Vec::new());
+        let (expectation, expected) = watch::channel(Expectation {
+            properties: properties.clone(),
+            association: identity.association,
+            bonds: Vec::new(),
+            device_key: identity.spki.clone(),
+            anchors: Arc::new(anchors.clone()),
         });
+        let (order, orders) = mpsc::unbounded_channel();
         let (wanted, asked) = watch::channel(Wanted::default());
         let outputs = Outputs {
             status,
-            link,
+            links,
             expectation,
+            orders: order,
             wanted,
-            nudge: Arc::new(Notify::new()),
+            nudge: Arc::default(),
             denials: broadcast::channel(4).0,
         };
         let fixed = Fixed {
-            settings: Settings::default(),
+            settings,
             folder: folder.path().to_owned(),
             anchors,
-            model: "Book 1".to_owned(),
+            properties,
             queue: Arc::new(Queue::open(folder.path()).unwrap()),
         };
         let mut owner = Reconciler::new(kernel, world, fixed, outputs, identity);
@@ -137,7 +159,8 @@ impl Bench {
             folder,
             owner,
             status: published,
-            link: linked,
+            links: linked,
+            orders,
             expectation: expected,
             wanted: asked,
         }
@@ -162,6 +185,24 @@ impl Bench {
             &self.expectation.borrow(),
         ));
         self.owner.turn();
+    }
+
+    /// Puts a card in.
+    fn put_in(&mut self, card: &Card) {
+        let reading = card.read(&self.expectation.borrow());
+        self.owner.on_card(CardEvent::Reading(Box::new(reading)));
+        self.owner.turn();
+    }
+
+    fn pull_out(&mut self, reader: &str) {
+        let reader = reader.to_owned();
+        self.owner.on_card(CardEvent::Removed { reader });
+        self.owner.turn();
+    }
+
+    fn has_problem(&self, code: &str) -> bool {
+        let status = self.status();
+        status.problems.iter().any(|problem| problem.code == code)
     }
 
     fn status(&self) -> Published {
@@ -192,6 +233,7 @@ impl Bench {
             company: "B Company".to_owned(),
             device: self.owner.identity.device.clone(),
             association,
+            from: None,
         };
         let result = self.owner.release(&key.sign(&release).unwrap());
         self.owner.turn();
@@ -200,43 +242,125 @@ impl Bench {
 }
 
 fn reading(key: &SigningKey, policy: &str, version: u64, expected: &Expectation) -> CardEvent {
-    let policy = Policy::from_toml(policy).unwrap();
-    let group = Group {
-        policy,
-        account: None,
+    let card = Card::new(company, policy, version);
+    CardEvent::Reading(Box::new(card.read_of(key, expected)))
+}
+
+/// A card, as its company issued it.
+struct Card {
+    key: fn() -> SigningKey,
+    manifest: Manifest,
+    groups: Vec<Vec<u8>>,
+    reader: String,
+    /// Whether the device has never heard of the company.
+    strange: bool,
+    was_inside: bool,
+}
+
+impl Card {
+    fn new(key: fn() -> SigningKey, policy: &str, version: u64) -> Self {
+        let mut card = Self {
+            key,
+            manifest: Manifest {
+                layout: cardwarden_policy::manifest::LAYOUT,
+                company: "B Company".to_owned(),
+                version,
+                issued: "2026-01-01T00:00:00Z".parse().unwrap(),
+                card: CardIdentity::Key(vec![4; 65]),
+                groups: Vec::new(),
+            },
+            groups: Vec::new(),
+            reader: "reader".to_owned(),
+            strange: false,
+            was_inside: false,
+        };
+        card.add("office", policy);
+        card
     }
-    .to_bytes()
-    .unwrap();
-    let manifest = Manifest {
-        layout: 1,
-        company: "B Company".to_owned(),
-        version,
-        issued: "2026-01-01T00:00:00Z".parse().unwrap(),
-        card: vec![4; 65],
-        groups: vec![GroupEntry::describing(1, "office", &group, vec![1])],
-    };
-    let signed = key.sign(&manifest).unwrap();
-    let anchors: Anchors = [key.anchor().unwrap()].into_iter().collect();
-    let manifest: Verified<Manifest> = anchors.verify(&signed).unwrap();
-    let mandate = manifest.group(&manifest.groups[0], &group).unwrap();
-    CardEvent::Reading(Box::new(CardReading {
-        reader: "reader".to_owned(),
-        manifest: signed,
-        group,
-        mandate,
-        endorsement: cardwarden_policy::Endorsement {
-            device: expected.device.clone(),
-            association: expected.association,
-            device_key: expected.device_key.clone(),
-            nonce: vec![0; 32],
-        },
-        signature: Vec::new(),
-        present_at_start: false,
-        event_at: Instant::now(),
-        apdus: 5,
-        read: Duration::ZERO,
-        verify: Duration::ZERO,
-    }))
+
+    /// Another group, of a higher priority.
+    fn add(&mut self, name: &str, policy: &str) {
+        let policy = Policy::from_toml(policy).unwrap();
+        let group = Group {
+            policy,
+            account: None,
+        };
+        let bytes = group.to_bytes().unwrap();
+        let id = u16::try_from(self.groups.len()).unwrap() + 1;
+        let mut entry = GroupEntry::describing(id, name, &bytes, vec![u32::from(id)]);
+        entry.selectors.priority = i16::try_from(id).unwrap();
+        self.manifest.groups.push(entry);
+        self.groups.push(bytes);
+    }
+
+    fn of(mut self, company: &str) -> Self {
+        company.clone_into(&mut self.manifest.company);
+        self
+    }
+
+    fn issued(mut self, at: &str) -> Self {
+        self.manifest.issued = at.parse().unwrap();
+        self
+    }
+
+    fn in_reader(mut self, reader: &str) -> Self {
+        reader.clone_into(&mut self.reader);
+        self
+    }
+
+    fn strange(mut self) -> Self {
+        self.strange = true;
+        self
+    }
+
+    fn copyable(mut self) -> Self {
+        self.manifest.card = CardIdentity::Serial {
+            profile: "pkcs15".to_owned(),
+            serial: vec![7; 8],
+        };
+        self
+    }
+
+    /// What the card thread makes of it.
+    fn read(&self, expected: &Expectation) -> CardReading {
+        self.read_of(&(self.key)(), expected)
+    }
+
+    fn read_of(&self, key: &SigningKey, expected: &Expectation) -> CardReading {
+        let root = key.anchor().unwrap();
+        let signed = key.sign(&self.manifest).unwrap();
+        let anchors: Anchors = [root.clone()].into_iter().collect();
+        let manifest: Verified<Manifest> = anchors.verify(&signed).unwrap();
+        let (association, properties) = expected.of(manifest.signer());
+        let entry = manifest.select(&properties).unwrap();
+        let group = &self.groups[usize::from(entry.id) - 1];
+        let mandate = manifest.group(entry, group).unwrap();
+        let (proof, authenticity) = if manifest.card.is_copyable() {
+            (Proof::Serial(vec![7; 8]), Authenticity::Copyable)
+        } else {
+            (Proof::Signature(Vec::new()), Authenticity::OwnKey)
+        };
+        CardReading {
+            reader: self.reader.clone(),
+            manifest: signed,
+            group: group.clone(),
+            mandate,
+            stranger: self.strange.then(|| root.spki().to_vec()),
+            endorsement: Endorsement {
+                device: expected.properties.device.clone(),
+                association,
+                device_key: expected.device_key.clone(),
+                nonce: vec![0; 32],
+            },
+            proof,
+            authenticity,
+            was_inside: self.was_inside,
+            event_at: Instant::now(),
+            apdus: 5,
+            read: Duration::ZERO,
+            verify: Duration::ZERO,
+        }
+    }
 }
 
 #[test]
@@ -405,6 +529,7 @@ fn a_release_that_was_saved_is_told_even_if_the_agent_died_before() {
         company: "B Company".to_owned(),
         device: bench.owner.identity.device.clone(),
         association,
+        from: None,
     };
     // The agent dies after the state is saved and before its turn.
     bench
@@ -532,7 +657,7 @@ fn a_card_that_was_inside_at_its_release_counts_only_when_put_in_again() {
     else {
         panic!("a reading");
     };
-    seen.present_at_start = true;
+    seen.was_inside = true;
     bench.owner.on_card(CardEvent::Reading(seen));
     bench.owner.turn();
     assert!(!bench.is_refused());
@@ -556,7 +681,7 @@ fn no_reader_and_no_service_are_told_and_change_nothing() {
     assert_eq!(codes, ["no-reader", "no-service"]);
     assert!(bench.is_refused());
     assert!(
-        bench.link.borrow().is_none(),
+        bench.links.borrow().is_empty(),
         "a group without an account links to no server"
     );
 }

@@ -318,6 +318,7 @@ fn a_delegates_card_and_release_count_and_its_end_takes_nothing_back() {
         company: "B Company".to_owned(),
         device: bench.owner.identity.device.clone(),
         association: bench.owner.identity.association,
+        from: None,
     };
     let release = sign(&delegate(), &release).unwrap();
     assert!(bench.owner.release(&release).is_err(), "too late");
@@ -349,6 +350,7 @@ fn a_delegates_release_in_time_lets_the_device_go() {
         company: "B Company".to_owned(),
         device: bench.owner.identity.device.clone(),
         association: bench.owner.identity.association,
+        from: None,
     };
     let release = sign(&delegate(), &release).unwrap();
     bench.owner.release(&release).unwrap();
