@@ -119,10 +119,10 @@ impl OpenPgp<'_> {
             return Ok(());
         }
         let limits = self.ask_limits()?;
-        self.find()?;
+        let is_there = self.find()? && self.shown == MANIFEST;
         let has_all = self.reach(Act::Describe, 2)?;
         self.containers = containers(Some(limits), has_all, self.is_user);
-        let is_foreign = self.peek(MANIFEST)? == Held::Foreign;
+        let is_foreign = !is_there && self.peek(MANIFEST)? == Held::Foreign;
         let is_small = limits.special < LEAST.min(limits.certificate);
         let goes_elsewhere =
             has_all && (is_small || is_foreign) && self.peek(LAST_CERTIFICATE)? != Held::Foreign;
