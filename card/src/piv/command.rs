@@ -116,3 +116,8 @@ pub(crate) fn verify(pin: &Pin) -> Command {
     data.resize(PIN_LENGTH, 0xFF);
     Command::new(Header::new(0x20, 0x00, PIN), data, Answer::Status)
 }
+
+/// GET VERSION, which Yubico added and others took over.
+pub(crate) fn version() -> Command {
+    Command::new(Header::new(0xFD, 0x00, 0x00), Vec::new(), Answer::Bytes)
+}

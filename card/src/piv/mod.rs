@@ -159,6 +159,7 @@ impl Profile for Piv<'_> {
     }
 
     fn place(&mut self, wanted: &[Wanted]) -> Result<Placement, Error> {
+        self.learn_capacity()?;
         shelf::place(self, wanted)
     }
 
@@ -176,6 +177,7 @@ impl Profile for Piv<'_> {
     }
 
     fn room(&mut self) -> Result<Vec<Room>, Error> {
+        self.learn_capacity()?;
         room::survey(self)
     }
 

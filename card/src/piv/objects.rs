@@ -23,6 +23,11 @@ const BEHIND_PIN: [u32; 3] = [0x005F_C103, 0x005F_C108, 0x005F_C121];
 pub(super) const CARD_CERTIFICATE: u32 = 0x005F_C101;
 /// Most bytes of a container that every card has (SP 800-73-4 part 1, table 3).
 pub(super) const PORTABLE: usize = 1905;
+/// Most bytes of an object of a card that tells its version as a `YubiKey` does, from version 4
+/// (Yubico's documentation of PIV objects). Nitrokey tells one too, and takes 7,500.
+const LARGE: usize = 3052;
+/// First version of these.
+const LARGE_SINCE: u8 = 4;
 
 /// Where groups may lie when each container has this capacity, in the order to fill.
 pub(super) fn containers(capacity: usize) -> Vec<Container> {
@@ -52,6 +57,22 @@ impl Piv<'_> {
         let content =
             tlv::find(&bytes, tag::CONTENT).map_err(|source| Error::Unreadable { act, source })?;
         Ok((!content.is_empty()).then(|| content.to_vec()))
+    }
+
+    /// Finds out how much an object can hold, when that is about to matter: readers take what
+    /// there is.
+    pub(super) fn learn_capacity(&mut self) -> Result<(), Error> {
+        let capacity = match self.channel.send(&command::version()) {
+            Ok(version) if version.first().is_some_and(|major| *major >= LARGE_SINCE) => LARGE,
+            Ok(_) | Err(Failure::Refused { .. }) => PORTABLE,
+            Err(source) => {
+                let act = Act::Describe;
+                return Err(Error::Exchange { act, source });
+            }
+        };
+        self.capacity = capacity;
+        self.containers = containers(capacity);
+        Ok(())
     }
 
     pub(super) fn send(&mut self, act: Act, command: &Command) -> Result<Vec<u8>, Error> {

@@ -13,6 +13,8 @@
 mod chain;
 mod header;
 mod placing;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use crate::profile::Error;
@@ -50,6 +52,13 @@ pub(crate) trait Shelf {
     /// whole or not at all. Others have a second one, and [`Shelf::publish`].
     fn next_manifest(&self) -> Container {
         self.manifest()
+    }
+
+    /// All places where a manifest may begin, the one that is shown first.
+    fn manifests(&self) -> Vec<u32> {
+        let (shown, next) = (self.manifest().id, self.next_manifest().id);
+        let next = [next].into_iter().filter(|next| *next != shown);
+        [shown].into_iter().chain(next).collect()
     }
 
     /// Where groups and further parts of the manifest may lie, in the order to fill.

@@ -115,14 +115,8 @@ fn known(shelf: &dyn Shelf, ids: &[u32]) -> Result<Vec<Container>, Error> {
 
 /// Empties our objects of certain issues, the manifest first.
 fn clear(shelf: &mut dyn Shelf, concerns: impl Fn(u32) -> bool) -> Result<(), Error> {
-    let first = shelf.manifest().id;
-    let second = shelf.next_manifest().id;
-    let containers = shelf.containers().iter().map(|container| container.id);
-    let others = [second].into_iter().chain(containers);
-    let ids: Vec<u32> = [first]
-        .into_iter()
-        .chain(others.filter(|id| *id != first))
-        .collect();
+    let mut ids = shelf.manifests();
+    ids.extend(shelf.containers().iter().map(|container| container.id));
     for id in ids {
         match shelf.peek(id)? {
             Held::Ours(header) if concerns(header.issue) => shelf.write(id, &[])?,

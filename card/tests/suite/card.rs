@@ -13,8 +13,8 @@ pub(crate) struct Card {
     pub(crate) objects: BTreeMap<u32, Vec<u8>>,
     /// The longest value that it takes.
     pub(crate) capacity: usize,
-    /// What its selection answers.
-    pub(crate) application: Vec<u8>,
+    /// What a card says of its version that is, or does as, a `YubiKey`.
+    pub(crate) version: Option<Vec<u8>>,
     pub(crate) pin: Vec<u8>,
     pub(crate) tries: u8,
 }
@@ -24,7 +24,7 @@ impl Default for Card {
         Self {
             objects: BTreeMap::new(),
             capacity: 1905,
-            application: vec![0x61, 2, 0x4F, 0],
+            version: None,
             pin: b"123456\xFF\xFF".to_vec(),
             tries: 3,
         }
@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
         match command {
             [0xA4, 4, 0] => data
                 .starts_with(&[0xA0, 0, 0, 3, 8])
-                .then(|| self.card.application.clone())
+                .then(|| vec![0x61, 2, 0x4F, 0])
                 .ok_or(0x6A82),
             [0xCB, 0x3F, 0xFF] => self.get(name(data)),
             [0xDB, 0x3F, 0xFF] if !self.may_write => Err(0x6982),
@@ -117,6 +117,7 @@ impl<'a> Session<'a> {
                 self.may_write = true;
                 Ok(Vec::new())
             }
+            [0xFD, 0, 0] => self.card.version.clone().ok_or(0x6D00),
             [0x20, 0, 0x80] => self.verify(data),
             _unknown => Err(0x6D00),
         }

@@ -285,13 +285,35 @@ fn a_wrong_pin_is_given_once_and_a_blocked_one_is_told() {
         assert_eq!(commands, 2);
         match left {
             Some(left) => {
-                assert!(matches!(result, Err(Error::WrongPin { tries }) if tries == Some(left)))
+                assert!(matches!(result, Err(Error::WrongPin { tries }) if tries == Some(left)));
             }
-            None => assert!(matches!(result, Err(Error::PinBlocked))),
+            None => assert!(matches!(result, Err(Error::PinBlocked)), "{result:?}"),
         }
     }
     let (tries, _) = speak(&mut card, way, |profile| profile.pin_tries());
     assert_eq!(tries.unwrap(), Some(0));
+}
+
+#[test]
+fn a_card_that_is_known_to_take_more_is_given_more() {
+    let content = Content::new(0, 400, &[(3000, false)]);
+    for (version, capacity, parts) in [
+        (None, 1905, 2),
+        (Some(vec![1, 0, 4]), 1905, 2),
+        (Some(vec![5, 4, 3]), 3052, 1),
+    ] {
+        let mut card = Card {
+            capacity,
+            version,
+            ..Card::default()
+        };
+        let way = (Removal::Never, short());
+        let places = speak(&mut card, way, |profile| write(profile, &content))
+            .0
+            .unwrap();
+        assert_eq!(places[0].len(), parts);
+        assert!(shows(&card, &content, &places));
+    }
 }
 
 /// `most` APDUs for SELECT, a manifest and a group, by the given lengths.
