@@ -1,5 +1,6 @@
 //! Enrolment: the card's endorsement and the device's own request, for a certificate.
 
+use cardwarden_policy::Proof;
 use jiff::Timestamp;
 use rcgen::{CertificateParams, DnType};
 use rustls::pki_types::CertificateDer;
@@ -38,14 +39,32 @@ struct EnrolRequest<'a> {
     association_id: Uuid,
     csr: Bytes,
     manifest: &'a Bytes,
-    endorsement: SignedEndorsement<'a>,
+    endorsement: ShownEndorsement,
     identity: Identity<'a>,
 }
 
 #[derive(Serialize)]
-struct SignedEndorsement<'a> {
+struct ShownEndorsement {
     nonce: Bytes,
-    signature: &'a Bytes,
+    #[serde(flatten)]
+    proof: ShownProof,
+}
+
+/// With what the card shows that it is the one that the manifest is for.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum ShownProof {
+    Signature(Bytes),
+    Serial(Bytes),
+}
+
+impl From<&Proof> for ShownProof {
+    fn from(proof: &Proof) -> Self {
+        match proof {
+            Proof::Signature(signature) => Self::Signature(Bytes(signature.clone())),
+            Proof::Serial(serial) => Self::Serial(Bytes(serial.clone())),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -73,9 +92,9 @@ pub(super) fn enrol(record: &Record, machine: &Machine) -> Result<Certificate, E
         association_id: record.association,
         csr: Bytes(record.device_key.request(&params)?),
         manifest: &record.manifest,
-        endorsement: SignedEndorsement {
+        endorsement: ShownEndorsement {
             nonce: Bytes(record.endorsement.nonce.clone()),
-            signature: &record.signature,
+            proof: (&record.proof).into(),
         },
         identity: Identity {
             manufacturer: &machine.manufacturer,

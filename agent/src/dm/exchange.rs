@@ -1,20 +1,23 @@
-//! One turn with the servers: what waits is sent, as far as it goes.
+//! One turn with a server: what waits is sent, as far as it goes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use cardwarden_policy::explain::chain;
 use cardwarden_policy::outcome::Outcome;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use super::board::Board;
 use super::machine::Machine;
 use super::record::{Certificate, Record, Records};
 use super::session::{MAX_OUTCOMES, Sessions, Verdicts};
+use super::talk::Wish;
 use super::{Link, Queue, enrol, session};
 use crate::clock;
+use crate::request::Request;
 use crate::status::ServerStatus;
-use cardwarden_policy::explain::chain;
 
 /// How a turn went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,6 +26,8 @@ pub(super) enum Turn {
     Done,
     /// Something is left, to be tried again later.
     Failed,
+    /// The association has ended, and all of it is told.
+    Over,
 }
 
 /// Why a server could not be told everything.
@@ -41,107 +46,105 @@ enum Error {
 /// What a turn needs.
 #[derive(Debug)]
 pub(super) struct Exchange {
+    /// Where it is noted how things stand.
+    pub(super) board: Board,
     queue: Arc<Queue>,
     records: Records,
-    status: watch::Sender<ServerStatus>,
+    requests: mpsc::Sender<Request>,
 }
 
 impl Exchange {
     pub(super) fn new(
         state: &Path,
         queue: Arc<Queue>,
+        requests: mpsc::Sender<Request>,
         status: watch::Sender<ServerStatus>,
     ) -> Self {
         Self {
+            board: Board::new(Arc::clone(&queue), status),
             queue,
             records: Records::new(state),
-            status,
+            requests,
         }
+    }
+
+    /// The associations that something is remembered of.
+    pub(super) fn remembered(&self) -> BTreeSet<Uuid> {
+        self.records.associations().unwrap_or_else(|error| {
+            tracing::warn!("what was left to tell servers cannot be read: {error}");
+            BTreeSet::new()
+        })
     }
 
     /// Enrols and reports where that is due; with a nudge it speaks with the link's server even
     /// if nothing waits. Blocks.
-    pub(super) fn turn(&self, link: Option<&Link>, is_nudged: bool) -> Turn {
-        let mut failure = None;
-        let mut note = |result: Result<(), Error>| {
-            if let Err(error) = result {
-                tracing::warn!("{}", chain(&error));
-                failure = Some(chain(&error));
-            }
+    pub(super) fn turn(&self, association: Uuid, wish: &Wish, is_nudged: bool) -> Turn {
+        let result = match &wish.link {
+            Some(link) => self.keep_up(link, is_nudged),
+            None => self.wind_up(association, wish.is_followed),
         };
-        let current = link.map(|link| {
-            let (record, saved) = self.records.adopt(link);
-            note(saved.map_err(Error::Record));
-            record
-        });
-        let mut known = self.records.associations().unwrap_or_else(|error| {
-            note(Err(Error::Record(error)));
-            BTreeSet::new()
-        });
-        let current_id = current.as_ref().map(|record| record.association);
-        known.extend(current_id);
-        self.publish(|status| {
-            status.pending = self.queue.count(&known);
-            status.url = current
-                .as_ref()
-                .map(|record| record.account.server_url.clone());
-            status.enrolled = current.as_ref().is_some_and(is_enrolled);
-        });
-        for association in known.iter().filter(|known| current_id != Some(**known)) {
-            let wound_up = self.wind_up(*association, &known);
-            // Without a link it may be that the present association is not yet told.
-            let is_over = wound_up.is_ok() && current_id.is_some();
-            note(wound_up);
-            if is_over {
-                note(self.forget(*association));
+        match result {
+            Ok(turn) => {
+                self.board.problem(association, None);
+                turn
+            }
+            Err(error) => {
+                let problem = chain(&error);
+                tracing::warn!("{problem}");
+                self.board.problem(association, Some(problem));
+                Turn::Failed
             }
         }
-        if let Some(mut record) = current {
-            let result = self.serve(&mut record, is_nudged, &known);
-            self.publish(|status| status.enrolled = is_enrolled(&record));
-            note(result);
-        }
-        let turn = if failure.is_some() {
-            Turn::Failed
-        } else {
-            Turn::Done
-        };
-        self.publish(|status| status.problem = failure);
-        turn
+    }
+
+    /// Brings the server of a present association up to date.
+    fn keep_up(&self, link: &Link, is_nudged: bool) -> Result<Turn, Error> {
+        let (mut record, saved) = self.records.adopt(link);
+        self.board.enrolled(link.association, is_enrolled(&record));
+        let served = self.serve(&mut record, is_nudged);
+        self.board.enrolled(link.association, is_enrolled(&record));
+        served?;
+        saved.map_err(Error::Record)?;
+        Ok(Turn::Done)
     }
 
     /// Says what is left of an association that has ended.
-    fn wind_up(&self, association: Uuid, known: &BTreeSet<Uuid>) -> Result<(), Error> {
-        if self.queue.count(&BTreeSet::from([association])) == 0 {
-            return Ok(());
+    fn wind_up(&self, association: Uuid, is_followed: bool) -> Result<Turn, Error> {
+        if self.waiting(association) > 0 {
+            let Some(mut record) = self.records.load(association) else {
+                return self.forget(association);
+            };
+            self.serve(&mut record, false)?;
         }
-        let Some(mut record) = self.records.load(association) else {
-            return self.forget(association);
-        };
-        self.serve(&mut record, false, known)
+        // Without any link it may be that the present association is not yet told.
+        if is_followed {
+            self.forget(association)
+        } else {
+            Ok(Turn::Done)
+        }
     }
 
-    fn forget(&self, association: Uuid) -> Result<(), Error> {
-        self.records.remove(association).map_err(Error::Record)
+    fn forget(&self, association: Uuid) -> Result<Turn, Error> {
+        self.records.remove(association).map_err(Error::Record)?;
+        Ok(Turn::Over)
+    }
+
+    fn waiting(&self, association: Uuid) -> u64 {
+        self.queue.count(&BTreeSet::from([association]))
     }
 
     /// Brings one association's server up to date.
-    fn serve(
-        &self,
-        record: &mut Record,
-        is_nudged: bool,
-        known: &BTreeSet<Uuid>,
-    ) -> Result<(), Error> {
+    fn serve(&self, record: &mut Record, is_nudged: bool) -> Result<(), Error> {
         let machine = Machine::look(Path::new("/"));
         let certificate = match record.certificate(clock::now()) {
             Some(certificate) => certificate.clone(),
             None => self.enrol(record, &machine)?,
         };
-        if !is_nudged && self.queue.count(&BTreeSet::from([record.association])) == 0 {
+        if !is_nudged && self.waiting(record.association) == 0 {
             return Ok(());
         }
-        let sessions = Sessions::new(record, &certificate, &machine)?;
-        let told = self.tell(&sessions, record.association, known);
+        let sessions = Sessions::new(record, &certificate, &machine, self.requests.clone())?;
+        let told = self.tell(&sessions, record.association);
         if let Err(Error::Session(session::Error::Exchange(error))) = &told
             && error.is_about_certificate()
         {
@@ -172,29 +175,23 @@ impl Exchange {
     }
 
     /// Session after session until nothing waits; at least one.
-    fn tell(
-        &self,
-        sessions: &Sessions,
-        association: Uuid,
-        known: &BTreeSet<Uuid>,
-    ) -> Result<(), Error> {
+    fn tell(&self, sessions: &Sessions, association: Uuid) -> Result<(), Error> {
         loop {
             let outcomes = self.queue.oldest(association, MAX_OUTCOMES);
             let (verdicts, result) = sessions.report(&outcomes);
             let is_progress = self.settle(&outcomes, &verdicts);
-            self.publish(|status| {
-                status.pending = self.queue.count(known);
-                if result.is_ok() {
-                    status.last_contact = Some(clock::now());
-                    status.time = sessions.date();
-                    status.problem = None;
-                }
-            });
+            if result.is_ok() {
+                self.board
+                    .contact(association, clock::now(), sessions.date());
+            } else {
+                self.board.recount();
+            }
             result?;
-            if self.queue.count(&BTreeSet::from([association])) == 0 {
+            if self.waiting(association) == 0 {
                 return Ok(());
             }
-            if !is_progress {
+            // What came during a session that had nothing to say is said in the next.
+            if !is_progress && !outcomes.is_empty() {
                 return Err(Error::NoProgress);
             }
         }
@@ -218,14 +215,6 @@ impl Exchange {
             }
         }
         !(acknowledged.is_empty() && verdicts.refused.is_empty())
-    }
-
-    fn publish(&self, change: impl FnOnce(&mut ServerStatus)) {
-        self.status.send_if_modified(|status| {
-            let before = status.clone();
-            change(status);
-            *status != before
-        });
     }
 }
 

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cardwarden_policy::{Account, Endorsement};
+use cardwarden_policy::{Account, Endorsement, Proof};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -38,10 +38,25 @@ pub(super) struct Record {
     pub(super) manifest: Bytes,
     /// What the card signed.
     pub(super) endorsement: Endorsement,
-    /// The card's signature.
-    pub(super) signature: Bytes,
+    /// With what the card showed that it is the one that the manifest is for. An earlier version of
+    /// the agent knew signatures only.
+    #[serde(alias = "signature", deserialize_with = "proof")]
+    pub(super) proof: Proof,
     /// What the server gave for it.
     pub(super) certificate: Option<Certificate>,
+}
+
+fn proof<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Proof, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Proof(Proof),
+        Signature(Bytes),
+    }
+    Ok(match Kept::deserialize(deserializer)? {
+        Kept::Proof(proof) => proof,
+        Kept::Signature(signature) => Proof::Signature(signature.0),
+    })
 }
 
 /// The device's certificate for one server.
@@ -140,7 +155,7 @@ impl Records {
             device_key: link.device_key.clone(),
             manifest: Bytes(link.manifest.clone()),
             endorsement: link.endorsement.clone(),
-            signature: Bytes(link.signature.clone()),
+            proof: link.proof.clone(),
             certificate,
         };
         let saved = if known.as_ref() == Some(&record) {

@@ -1,5 +1,5 @@
-//! One OMA DM session that reports outcomes. What the server says of each decides what becomes of
-//! it; silence decides nothing.
+//! One OMA DM session that reports outcomes, and takes what the server asks for. What the server
+//! says of each outcome decides what becomes of it; silence decides nothing.
 
 use cardwarden_policy::outcome::{ALERT_TYPE, Outcome};
 use jiff::Timestamp;
@@ -7,10 +7,14 @@ use omadm::client::{self, Answer, Awaiting, Next};
 use omadm::code::StatusCode;
 use omadm::message::Format;
 use omadm::{DevInfo, GenericAlert, SessionId};
+use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::https::{self, Https, MAX_ANSWER};
 use super::machine::Machine;
 use super::record::{Certificate, Record};
+use super::tree::DeviceTree;
+use crate::request::Request;
 
 /// Most outcomes of one session: some 20 KiB.
 pub(super) const MAX_OUTCOMES: usize = 32;
@@ -77,6 +81,8 @@ pub(super) struct Sessions {
     https: Https,
     base: String,
     settings: client::Settings,
+    association: Uuid,
+    requests: mpsc::Sender<Request>,
 }
 
 impl Sessions {
@@ -90,6 +96,7 @@ impl Sessions {
         record: &Record,
         certificate: &Certificate,
         machine: &Machine,
+        requests: mpsc::Sender<Request>,
     ) -> Result<Self, Error> {
         let chain: Vec<&[u8]> = certificate
             .chain
@@ -105,12 +112,16 @@ impl Sessions {
         let settings = client::Settings {
             max_message: limit,
             server_max_message: limit,
+            // Under which association this is; DM 1.2 has the account's name there.
+            name: Some(record.association.to_string()),
             ..client::Settings::new(format!("{base}/dm"), device)
         };
         Ok(Self {
             https: Https::new(record, &chain)?,
             base,
             settings,
+            association: record.association,
+            requests,
         })
     }
 
@@ -124,7 +135,11 @@ impl Sessions {
     fn converse(&self, outcomes: &[Outcome], answers: &mut Vec<Answer>) -> Result<(), Error> {
         let alerts: Vec<GenericAlert> = outcomes.iter().map(alert).collect();
         let mut awaiting = client::start(&self.settings, session_id()?, &alerts)?;
-        let mut device = self.settings.device.clone();
+        let mut device = DeviceTree::new(
+            self.settings.device.clone(),
+            self.association,
+            &self.requests,
+        );
         loop {
             let answer = self.send(&awaiting)?;
             match awaiting.receive(&answer, &mut device) {

@@ -1,7 +1,11 @@
 //! The agent's end against the real server, over real TLS.
 
+mod asked;
+mod several;
+
 use std::net::TcpListener as Reservation;
 use std::path::Path;
+use std::time::Duration;
 
 use cardwarden_policy::outcome::{Event, Outcome};
 use cardwarden_server::{KeptOutcome, Server, Settings, Store};
@@ -17,7 +21,7 @@ use support::Company;
 
 #[expect(dead_code, reason = "the server's tests use the rest")]
 #[expect(clippy::disallowed_methods, reason = "tests write plain files")]
-#[path = "../../../server/tests/support/mod.rs"]
+#[path = "../../../../server/tests/support/mod.rs"]
 mod support;
 
 /// A company, its server's place, and a device's state.
@@ -43,8 +47,9 @@ impl Drop for Up {
 
 /// The agent's end, running on this thread's runtime.
 struct Agent {
-    link: watch::Sender<Option<Arc<Link>>>,
-    nudge: Arc<Notify>,
+    links: watch::Sender<Vec<Arc<Link>>>,
+    nudge: Arc<Nudge>,
+    requests: mpsc::Receiver<Request>,
     status: watch::Receiver<ServerStatus>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -124,7 +129,7 @@ impl World {
             association: self.identity.association,
             device_key: self.identity.key.clone(),
             manifest: self.company.manifest(3),
-            signature: self.company.endorse(&endorsement),
+            proof: self.company.endorse(&endorsement),
             endorsement,
         })
     }
@@ -145,22 +150,32 @@ impl World {
     }
 
     fn agent(&self, queue: &Arc<Queue>, link: Option<Arc<Link>>) -> Agent {
-        let (link, linked) = watch::channel(link);
+        self.agent_of(queue, link.into_iter().collect())
+    }
+
+    fn agent_of(&self, queue: &Arc<Queue>, links: Vec<Arc<Link>>) -> Agent {
+        let (links, linked) = watch::channel(links);
         let (status, published) = watch::channel(ServerStatus::default());
-        let nudge = Arc::new(Notify::new());
-        let run = run(
-            self.state(),
-            Arc::clone(queue),
-            linked,
-            Arc::clone(&nudge),
+        let (request, requests) = mpsc::channel(4);
+        let nudge = Arc::new(Nudge::default());
+        let ends = Ends {
+            links: linked,
+            nudge: Arc::clone(&nudge),
+            requests: request,
             status,
-        );
+        };
         Agent {
-            link,
+            links,
             nudge,
+            requests,
             status: published,
-            task: tokio::spawn(run),
+            task: tokio::spawn(run(self.state(), Arc::clone(queue), ends)),
         }
+    }
+
+    fn record(&self) -> PathBuf {
+        let name = format!("{}.json", self.identity.association);
+        self.state().join("server").join(name)
     }
 
     /// What the server has kept, by ids.
@@ -185,7 +200,7 @@ impl Agent {
     async fn end(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
-        drop(self.link);
+        drop(self.links);
     }
 }
 
@@ -244,7 +259,7 @@ async fn a_nudge_speaks_with_the_server_although_nothing_waits() {
     let mut agent = world.agent(&world.queue(), Some(world.link()));
     let enrolled = agent.until(|status| status.enrolled).await;
     assert_eq!(enrolled.last_contact, None);
-    agent.nudge.notify_one();
+    agent.nudge.speak();
     agent.until(is_sent).await;
 }
 
@@ -262,7 +277,7 @@ async fn a_server_that_forgot_the_device_is_enrolled_with_anew() {
     }
     let _up = world.up();
     let outcome = world.append(&queue);
-    agent.nudge.notify_one();
+    agent.nudge.speak();
     agent.until(is_sent).await;
     assert_eq!(world.kept().await, [outcome.id]);
 }
@@ -289,27 +304,56 @@ async fn the_certificate_outlives_a_start_without_a_link_and_goes_with_the_next_
     let mut world = World::new();
     let _up = world.up();
     let mut agent = world.agent(&world.queue(), None);
-    agent.link.send_replace(Some(world.link()));
+    agent.links.send_replace(vec![world.link()]);
     agent.until(|status| status.enrolled).await;
     agent.end().await;
-    let record = world
-        .state()
-        .join("server")
-        .join(format!("{}.json", world.identity.association));
+    let record = world.record();
     let enrolled = std::fs::read(&record).unwrap();
     let mut agent = world.agent(&world.queue(), None);
-    agent.nudge.notify_one();
-    agent.link.send_replace(Some(world.link()));
+    agent.nudge.speak();
+    agent.links.send_replace(vec![world.link()]);
     agent.until(is_sent).await;
     assert_eq!(std::fs::read(&record).unwrap(), enrolled);
     world.identity = world.identity.renewed();
-    agent.link.send_replace(Some(world.link()));
-    agent.nudge.notify_one();
+    agent.links.send_replace(vec![world.link()]);
+    agent.nudge.speak();
     let before = agent.status.borrow().last_contact;
     agent
         .until(|status| status.enrolled && status.last_contact > before)
         .await;
     assert!(!record.exists());
+}
+
+#[tokio::test]
+async fn a_device_of_a_card_without_a_key_enrols_and_reports() {
+    let mut world = World::new();
+    world.company.serial = Some(b"D276000124".to_vec());
+    let _up = world.up();
+    let queue = world.queue();
+    let outcome = world.append(&queue);
+    let mut agent = world.agent(&queue, Some(world.link()));
+    agent.until(is_sent).await;
+    assert_eq!(world.kept().await, [outcome.id]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_version_remembered_of_a_server_still_serves() {
+    let world = World::new();
+    let _up = world.up();
+    let mut agent = world.agent(&world.queue(), Some(world.link()));
+    agent.until(|status| status.enrolled).await;
+    agent.end().await;
+    let mut record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(world.record()).unwrap()).unwrap();
+    let proof = record.as_object_mut().unwrap().remove("proof").unwrap();
+    let signature: Vec<u8> = serde_json::from_value(proof["signature"].clone()).unwrap();
+    record["signature"] = serde_json::to_value(crate::store::Bytes(signature)).unwrap();
+    crate::durable::replace(&world.record(), record.to_string().as_bytes()).unwrap();
+    let queue = world.queue();
+    let outcome = world.append(&queue);
+    let mut agent = world.agent(&queue, None);
+    agent.until(|status| status.last_contact.is_some()).await;
+    assert_eq!(world.kept().await, [outcome.id]);
 }
 
 #[tokio::test]
