@@ -1,8 +1,9 @@
 //! What a card says.
 
-use cardwarden_card::reader::Error;
+use cardwarden_card::reader::{Error, atr, features};
 use cardwarden_card::{READING_TIME, Transport, open, read_selected, tlv};
-use cardwarden_policy::Properties;
+use cardwarden_policy::manifest::{MAX_GROUP, MAX_MANIFEST};
+use cardwarden_policy::{GroupEntry, Properties};
 
 use crate::company::COMPANY;
 use crate::signed::genuine;
@@ -152,4 +153,112 @@ fn pieces(answer: &[u8]) -> Vec<Vec<u8>> {
         [piece, &status].concat()
     };
     content.chunks(200).enumerate().map(piece).collect()
+}
+
+/// What a card and its reader say of the length of APDUs: read within their bytes, and never less than every card
+/// takes.
+pub(crate) const LENGTHS: Target = Target {
+    name: "card-lengths",
+    check: |bytes| {
+        if let Some(historical) = atr::historical(bytes) {
+            assert!(historical.len() <= 15 && historical.len() <= bytes.len());
+        }
+        let said = atr::lengths(bytes);
+        let carried = features::carried(bytes).unwrap_or_default();
+        let both = said.both(carried);
+        assert_eq!(both, carried.both(said));
+        for lengths in [said, carried, both] {
+            assert!((255..=65_535).contains(&lengths.command()));
+            assert!((256..=65_536).contains(&lengths.answer()));
+        }
+        assert!(both.command() <= said.command().min(carried.command()));
+        assert!(features::control_code(bytes).is_none() || bytes.len() >= 6);
+    },
+    seeds: || {
+        vec![
+            // The answers to reset of a YubiKey 5 and of vicc's card; a reader's features and properties.
+            b"\x3B\xFD\x13\0\0\x81\x31\xFE\x15\x80\x73\xC0\x21\xC0\x57YubiKey\x40".to_vec(),
+            b"\x3B\x95\x13\x81\x01\x80\x73\xFF\x01\0\x0B".to_vec(),
+            vec![0x13, 4, 0x42, 0, 0, 1, 0x12, 4, 0x42, 0x33, 0, 0x12],
+            vec![0x01, 2, 0, 0, 0x0A, 4, 0, 0, 1, 0],
+        ]
+    },
+    words: &[],
+    inputs: QUICK,
+    longest: 64,
+};
+
+/// Containers of the card in memory: those of a PIV card.
+const CONTAINERS: std::ops::RangeInclusive<u32> = 0x005F_C10D..=0x005F_C120;
+
+/// Whatever lies in a card's containers, what is read of it is bounded, and is made of what lies there.
+pub(crate) const CONTENTS: Target = Target {
+    name: "card-contents",
+    check: |bytes| {
+        let mut card = Drawer {
+            values: answers(bytes),
+            waiting: Vec::new(),
+            count: 0,
+        };
+        let total: usize = card.values.iter().map(Vec::len).sum();
+        if let Ok(mut profile) = open(&mut card, READING_TIME) {
+            if let Ok(manifest) = profile.read_manifest() {
+                assert!(manifest.len() <= MAX_MANIFEST && manifest.len() <= total);
+            }
+            let containers = CONTAINERS.rev().skip(1).collect();
+            let entry = GroupEntry::describing(1, "all", &[0; MAX_GROUP], containers);
+            if let Ok(group) = profile.read_group(&entry) {
+                assert!(group.len() <= MAX_GROUP && group.len() <= total);
+            }
+        }
+        assert!(card.count <= MOST_EXCHANGES, "{} exchanges", card.count);
+    },
+    seeds: || {
+        let part = |kind: u8, part: u8, next: u8| {
+            let header = [b"CWMO\x01", &[kind, part][..], &[0, 0, 0, 1], &[next]].concat();
+            [header, vec![part; 60]].concat()
+        };
+        vec![
+            spelled(&[part(b'M', 0, 0x1F), part(b'M', 1, 0x1E), part(b'M', 2, 0)]),
+            spelled(&[part(b'm', 0, 0x1F), part(b'm', 1, 0x1F)]),
+            spelled(&[part(b'M', 0, 0), part(b'G', 0, 0x1E), part(b'G', 1, 0)]),
+        ]
+    },
+    words: &["CWMO\u{1}M", "CWMO\u{1}m", "CWMO\u{1}G"],
+    inputs: SLOW,
+    longest: 4096,
+};
+
+/// A PIV card that only gives what it holds, from the last container downwards.
+struct Drawer {
+    values: Vec<Vec<u8>>,
+    waiting: Vec<u8>,
+    count: usize,
+}
+
+impl Transport for Drawer {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
+        self.count = self.count.saturating_add(1);
+        self.waiting = match command {
+            [0, 0xA4, 4, 0, _, 0xA0, 0, 0, 3, 8, ..] => vec![0x61, 0],
+            [0, 0xC0, ..] => std::mem::take(&mut self.waiting),
+            [0, 0xCB, .., low, _le] => {
+                let at = usize::from(0x20_u8.wrapping_sub(*low));
+                let Some(value) = self.values.get(at) else {
+                    return Ok(vec![0x6A, 0x82]);
+                };
+                tlv::encode(0x53, value)
+            }
+            _other => return Ok(vec![0x6A, 0x82]),
+        };
+        let rest = self.waiting.split_off(self.waiting.len().min(256));
+        let mut answer = std::mem::replace(&mut self.waiting, rest);
+        let left = u8::try_from(self.waiting.len()).unwrap_or(0);
+        answer.extend(if self.waiting.is_empty() {
+            [0x90, 0]
+        } else {
+            [0x61, left]
+        });
+        Ok(answer)
+    }
 }

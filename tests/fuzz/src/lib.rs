@@ -53,6 +53,8 @@ pub const TARGETS: &[Target] = &[
     signed::DELEGATED,
     card::TLV,
     card::ANSWERS,
+    card::LENGTHS,
+    card::CONTENTS,
     management::XML,
     management::WBXML,
     management::TREE,
