@@ -1,17 +1,22 @@
 //! Who this device is to its company: a name, a key, and the number of the association.
 
+#[cfg(test)]
+mod handshake;
 mod key;
+mod tpm;
+mod tss2;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use cardwarden_policy::explain::chain;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::durable;
 
-pub(crate) use key::{DeviceKey, KeyError};
+pub(crate) use key::{DeviceKey, KeyError, KeyPlace, Keys};
 
 /// Bytes that the file takes at most; room for all of it at once, so that no copy of the key is
 /// left where a growing buffer was.
@@ -31,6 +36,9 @@ pub(crate) struct Identity {
     /// The public key, `SubjectPublicKeyInfo` in DER.
     #[serde(skip)]
     pub(crate) spki: Vec<u8>,
+    /// Where a key is made when this one is lost.
+    #[serde(skip)]
+    keys: Keys,
 }
 
 /// Why there is no identity.
@@ -57,8 +65,14 @@ pub(crate) enum Error {
 }
 
 impl Identity {
-    /// Reads the identity, or makes it.
+    /// Reads the identity, or makes it with a key in a file.
+    #[cfg(test)]
     pub(crate) fn load_or_make(folder: &Path) -> Result<Self, Error> {
+        Self::open(folder, &Keys::at(KeyPlace::File))
+    }
+
+    /// Reads the identity, or makes it. A key that there is stays where it lies.
+    fn open(folder: &Path, keys: &Keys) -> Result<Self, Error> {
         let path = folder.join("identity.json");
         let file = |source| Error::File {
             path: path.display().to_string(),
@@ -72,11 +86,13 @@ impl Identity {
                 close(&path).map_err(file)?;
                 let mut identity: Self =
                     serde_json::from_slice(&bytes).map_err(|_malformed| damaged())?;
+                identity.key = identity.key.at(&keys.tpm);
                 identity.spki = identity.key.public().to_vec();
+                identity.keys = keys.clone();
                 Ok(identity)
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let identity = Self::make()?;
+                let identity = Self::make(keys)?;
                 identity.save(folder)?;
                 Ok(identity)
             }
@@ -86,10 +102,13 @@ impl Identity {
 
     /// The identity, or one for this run alone where the kept one cannot be used, with why: what is
     /// in force must not wait for it.
-    pub(crate) fn load_or_stand_in(folder: &Path) -> Result<(Self, Option<Error>), Error> {
-        match Self::load_or_make(folder) {
+    pub(crate) fn load_or_stand_in(
+        folder: &Path,
+        keys: &Keys,
+    ) -> Result<(Self, Option<Error>), Error> {
+        match Self::open(folder, keys) {
             Ok(identity) => Ok((identity, None)),
-            Err(why) => Self::make().map(|identity| (identity, Some(why))),
+            Err(why) => Self::make(&Keys::at(KeyPlace::File)).map(|identity| (identity, Some(why))),
         }
     }
 
@@ -105,21 +124,29 @@ impl Identity {
         durable::replace(&path, &bytes).map_err(file)
     }
 
-    /// The same device, ready for another association.
+    /// The same device, ready for another association. It is another device where the key is lost
+    /// (its TPM was cleared): a server knows a device by its key. Waits for the TPM, if it is in one.
     pub(crate) fn renewed(&self) -> Self {
+        if self.key.is_lost() {
+            match Self::make(&self.keys) {
+                Ok(identity) => return identity,
+                Err(error) => tracing::warn!("the lost key stays: {}", chain(&error)),
+            }
+        }
         Self {
             association: Uuid::new_v4(),
             ..self.clone()
         }
     }
 
-    fn make() -> Result<Self, Error> {
-        let key = DeviceKey::make()?;
+    fn make(keys: &Keys) -> Result<Self, Error> {
+        let key = DeviceKey::make(keys)?;
         Ok(Self {
             device: Uuid::new_v4().urn().to_string(),
             association: Uuid::new_v4(),
             spki: key.public().to_vec(),
             key,
+            keys: keys.clone(),
         })
     }
 }
@@ -158,7 +185,8 @@ mod tests {
     fn a_damaged_identity_is_told_and_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         durable::replace(&folder.path().join("identity.json"), b"{}").unwrap();
-        let (_, why) = Identity::load_or_stand_in(folder.path()).unwrap();
+        let (_, why) =
+            Identity::load_or_stand_in(folder.path(), &Keys::at(KeyPlace::File)).unwrap();
         assert!(matches!(why, Some(Error::Damaged { .. })));
         assert_eq!(
             std::fs::read(folder.path().join("identity.json")).unwrap(),
