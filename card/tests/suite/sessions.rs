@@ -1,8 +1,8 @@
 //! Conversations with cards, as data: what is sent, what the card answers, and what comes of it.
 //!
-//! A file is `do` with an action, then commands (`>`) and answers (`<`) in hexadecimal digits, then
-//! `expect` with the bytes that result, or `fails` with the error's code. Every command has to come,
-//! and no other.
+//! A file is `extended` with the longest APDU where extended ones are taken, `do` with an action,
+//! then commands (`>`) and answers (`<`) in hexadecimal digits, then `expect` with the bytes that
+//! result, or `fails` with the error's code. Every command has to come, and no other.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::time::Instant;
 use cardwarden_card::apdu::Channel;
 use cardwarden_card::piv::Piv;
 use cardwarden_card::reader::Error;
-use cardwarden_card::{Authority, ManagementKey, Pin, Profile, READING_TIME, Transport};
+use cardwarden_card::{Authority, Lengths, ManagementKey, Pin, Profile, READING_TIME, Transport};
 use cardwarden_policy::{CardIdentity, Endorsement, GroupEntry, Proof};
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +30,7 @@ fn hex(text: &str) -> Vec<u8> {
     let digest = format!("{digest:02X?}").replace(['[', ',', ']'], "");
     let digits: Vec<u32> = text
         .replace("DIGEST", &digest)
+        .replace("LONG", &"A5".repeat(257))
         .chars()
         .filter(|c| !c.is_whitespace())
         .map(|c| c.to_digit(16).unwrap_or_else(|| panic!("{text}")))
@@ -44,6 +45,7 @@ fn hex(text: &str) -> Vec<u8> {
 /// A card that plays its part.
 struct Script<'a> {
     exchanges: &'a mut VecDeque<(Vec<u8>, String)>,
+    lengths: Lengths,
 }
 
 impl Transport for Script<'_> {
@@ -59,6 +61,10 @@ impl Transport for Script<'_> {
             "reset" => Err(Error::Reset { reader }),
             bytes => Ok(hex(bytes)),
         }
+    }
+
+    fn lengths(&self) -> Lengths {
+        self.lengths
     }
 }
 
@@ -104,10 +110,15 @@ fn play(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap();
     let (mut action, mut end, mut commands, mut exchanges) =
         (String::new(), None, Vec::new(), VecDeque::new());
+    let mut lengths = Lengths::Short;
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "do" => rest.clone_into(&mut action),
+            "extended" => {
+                let most = rest.parse().unwrap();
+                lengths = Lengths::extended(most, most);
+            }
             ">" => commands.push(hex(rest)),
             "<" => exchanges.push_back((commands.pop().unwrap(), rest.to_owned())),
             "expect" => end = Some(Ok(hex(rest))),
@@ -117,6 +128,7 @@ fn play(path: &Path) {
     }
     let script = Script {
         exchanges: &mut exchanges,
+        lengths,
     };
     let result = Piv::select(Channel::new(script, Instant::now() + READING_TIME))
         .and_then(|mut profile| act(&mut profile, &action))
@@ -137,7 +149,7 @@ fn every_conversation_goes_as_written() {
         .map(|entry| entry.unwrap().path())
         .collect();
     paths.sort();
-    assert!(paths.len() > 20);
+    assert!(paths.len() > 35);
     for path in &paths {
         play(path);
     }
