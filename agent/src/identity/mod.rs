@@ -235,4 +235,19 @@ mod tests {
         }
         assert!(!shown.contains("PRIVATE"));
     }
+
+    #[test]
+    fn a_server_accepts_a_handshake_and_a_request_of_a_key_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Identity::load_or_make(folder.path()).unwrap().key;
+        let request = key.request(&rcgen::CertificateParams::default()).unwrap();
+        let request = rcgen::CertificateSigningRequestParams::from_der(&request.into()).unwrap();
+        let world = handshake::World::new();
+        let certificate = world.certify(&request);
+        let shown = world.shake_hands(&key, certificate.clone()).unwrap();
+        assert_eq!(shown, vec![certificate.clone()]);
+        let other = tempfile::tempdir().unwrap();
+        let other = Identity::load_or_make(other.path()).unwrap().key;
+        assert!(world.shake_hands(&other, certificate).is_err());
+    }
 }

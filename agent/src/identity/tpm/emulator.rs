@@ -17,14 +17,14 @@ use crate::identity::key::{KeyPlace, Keys};
 const LONGEST_START: u16 = 30_000;
 
 /// A TPM that is switched on. It is switched off on drop; what it remembers stays in the folder.
-pub(crate) struct Emulator {
+pub(super) struct Emulator {
     child: Child,
     port: u16,
 }
 
 impl Emulator {
     /// Switches on the TPM of this folder.
-    pub(crate) fn start(memory: &Path) -> Self {
+    pub(super) fn start(memory: &Path) -> Self {
         let pipe = memory.join("pid");
         if !pipe.exists() {
             mkfifo(&pipe, Mode::S_IRWXU).unwrap();
@@ -49,12 +49,12 @@ impl Emulator {
     }
 
     /// How to reach it.
-    pub(crate) const fn tpm(&self) -> Tpm {
+    pub(super) const fn tpm(&self) -> Tpm {
         Tpm::Emulator(self.port)
     }
 
     /// New keys at `place`, with this TPM.
-    pub(crate) const fn keys(&self, place: KeyPlace) -> Keys {
+    pub(super) const fn keys(&self, place: KeyPlace) -> Keys {
         Keys {
             place,
             tpm: self.tpm(),
@@ -62,7 +62,7 @@ impl Emulator {
     }
 
     /// The same TPM after a restart of the machine.
-    pub(crate) fn restart(self, memory: &Path) -> Self {
+    pub(super) fn restart(self, memory: &Path) -> Self {
         drop(self);
         Self::start(memory)
     }

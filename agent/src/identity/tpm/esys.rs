@@ -19,7 +19,9 @@ use tss_esapi::structures::{
     PublicBuffer, PublicBuilder, PublicEccParametersBuilder, Signature, SignatureScheme,
     SymmetricDefinitionObject,
 };
-use tss_esapi::tcti_ldr::{DeviceConfig, NetworkTPMConfig, TctiNameConf};
+#[cfg(test)]
+use tss_esapi::tcti_ldr::NetworkTPMConfig;
+use tss_esapi::tcti_ldr::{DeviceConfig, TctiNameConf};
 use tss_esapi::traits::{Marshall as _, UnMarshall as _};
 use tss_esapi::tss2_esys::{TPM2B_DIGEST, TPMT_TK_HASHCHECK};
 use tss_esapi::{Context, WrapperErrorKind};
@@ -178,7 +180,7 @@ fn emulator(port: u16) -> std::io::Result<TctiNameConf> {
 /// it, for it has none.
 fn template() -> tss_esapi::Result<Public> {
     public(
-        &attributes().with_sign_encrypt(true),
+        attributes().with_sign_encrypt(true),
         PublicEccParametersBuilder::new_unrestricted_signing_key(
             EccScheme::EcDsa(HashScheme::new(HashingAlgorithm::Sha256)),
             EccCurve::NistP256,
@@ -190,7 +192,7 @@ fn template() -> tss_esapi::Result<Public> {
 /// prescribes for a hierarchy as parent.
 pub(super) fn root_template() -> tss_esapi::Result<Public> {
     public(
-        &attributes().with_decrypt(true).with_restricted(true),
+        attributes().with_decrypt(true).with_restricted(true),
         PublicEccParametersBuilder::new_restricted_decryption_key(
             SymmetricDefinitionObject::AES_128_CFB,
             EccCurve::NistP256,
@@ -208,13 +210,13 @@ fn attributes() -> ObjectAttributesBuilder {
 }
 
 fn public(
-    attributes: &ObjectAttributesBuilder,
+    attributes: ObjectAttributesBuilder,
     parameters: PublicEccParametersBuilder,
 ) -> tss_esapi::Result<Public> {
     PublicBuilder::new()
         .with_public_algorithm(PublicAlgorithm::Ecc)
         .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
-        .with_object_attributes(attributes.clone().build()?)
+        .with_object_attributes(attributes.build()?)
         .with_ecc_parameters(parameters.build()?)
         .with_ecc_unique_identifier(EccPoint::default())
         .build()

@@ -1,11 +1,13 @@
 //! The TPM, where it holds the device's key. An agent that is built without support for TPMs
 //! (feature `tpm`) still reads such a key's public half, and says what is missing.
 
-#[cfg(all(test, feature = "tpm"))]
-pub(crate) mod emulator;
+#[cfg(test)]
+#[cfg(feature = "tpm")]
+mod emulator;
 #[cfg(feature = "tpm")]
 mod esys;
-#[cfg(all(test, feature = "tpm"))]
+#[cfg(test)]
+#[cfg(feature = "tpm")]
 mod tests;
 
 use std::path::PathBuf;
