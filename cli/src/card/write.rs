@@ -1,58 +1,83 @@
 //! `cardwarden card write`: a company's policies onto a card.
 
+use std::path::{Path, PathBuf};
+
 use cardwarden_card::{Issue, NamedGroup, NotIssued, SignedRelease, issue};
 use cardwarden_policy::manifest::{Account, Manifest, Selectors};
-use cardwarden_policy::trust::{Anchor, Signer, sign, sign_introducing};
+use cardwarden_policy::trust::{
+    Anchor, Delegation, MAX_DELEGATION, Signer, sign, sign_introducing,
+};
 use cardwarden_policy::{Anchors, Rejected};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::args::Write;
+use super::args::{Showing, Write};
 use super::authority::{Asking, Refusal};
 use super::content::{account, group, release};
 use super::shown::{Entry, hex, identity};
 use crate::args::Signing;
-use crate::failure::Failure;
-use crate::key;
+use crate::failure::{Exit, Failure};
 use crate::output::{Output, harmless};
+use crate::{file, key};
 
 /// The company's key, and whether cards show it.
 pub(super) struct Company {
     key: Box<dyn Signer>,
-    /// What cards show to devices that do not know the company.
-    introduction: Option<Anchor>,
+    /// The company's own public key.
+    root: Anchor,
+    /// Whether cards show it to devices that do not know the company.
+    introduces: bool,
 }
 
 impl Company {
-    /// Makes the key ready. A delegate's key introduces nobody: the company's own key does not lie
-    /// beside it.
-    pub(super) fn open(signing: &Signing, introduce: bool) -> Result<Self, Failure> {
+    /// Makes the key ready. Where it is a delegate's, the company's own has to be known as well,
+    /// since nobody believes the one without the other.
+    pub(super) fn open(signing: &Signing, showing: &Showing) -> Result<Self, Failure> {
         let key = key::open(signing)?;
-        let introduction = if introduce && signing.delegation.is_none() {
-            let anchor = key.anchor();
-            Some(anchor.map_err(|error| Failure::because("the company's key", &error))?)
-        } else {
-            None
+        let root = match &signing.delegation {
+            None => key
+                .anchor()
+                .map_err(|error| Failure::because("the company's key", &error))?,
+            Some(delegation) => root_of(delegation, showing)?,
         };
-        Ok(Self { key, introduction })
+        Ok(Self {
+            key,
+            root,
+            introduces: showing.introduce,
+        })
     }
 
     /// Signs a manifest.
     pub(super) fn sign(&self, manifest: &Manifest) -> Result<Vec<u8>, Rejected> {
-        match &self.introduction {
-            Some(anchor) => sign_introducing(&self.key, manifest, anchor),
-            None => sign(&self.key, manifest),
+        if self.introduces {
+            sign_introducing(&self.key, manifest, &self.root)
+        } else {
+            sign(&self.key, manifest)
         }
     }
 
-    /// Whom devices of the company trust, as far as is known here: this key, and those that are
-    /// trusted on this computer. A delegate's key is believed through the company's.
-    pub(super) fn anchors(&self) -> Result<Anchors, Failure> {
-        let mut anchors = key::anchors(&[])?;
-        let own = self.key.anchor();
-        anchors.insert(own.map_err(|error| Failure::because("the company's key", &error))?);
-        Ok(anchors)
+    /// Whom devices of the company trust.
+    pub(super) fn anchors(&self) -> Anchors {
+        [self.root.clone()].into_iter().collect()
     }
+}
+
+/// The key that a delegation is of.
+fn root_of(delegation: &Path, showing: &Showing) -> Result<Anchor, Failure> {
+    let named: Vec<PathBuf> = showing.company_key.iter().cloned().collect();
+    let anchors = key::anchors(&named)?;
+    let bytes = file::read(delegation, MAX_DELEGATION)?;
+    let believed = anchors
+        .verify_at::<Delegation>(&bytes, Some(Timestamp::now()))
+        .map_err(|rejected| {
+            let hint = "name the company's public key with --company-key";
+            let what = format!("{} is not believed here ({hint})", delegation.display());
+            Failure::because(what, &rejected).exiting(Exit::Refused)
+        })?;
+    anchors
+        .find(believed.signer())
+        .cloned()
+        .ok_or_else(|| Failure::new("the company's key is not known here"))
 }
 
 /// `card write --json`.
@@ -76,7 +101,7 @@ struct Written {
 
 /// Writes policies to a card.
 pub(super) fn write(arguments: &Write) -> Result<Output, Failure> {
-    let company = Company::open(&arguments.signing, arguments.introduce)?;
+    let company = Company::open(&arguments.signing, &arguments.showing)?;
     let groups = groups(arguments)?;
     let releases = releases(arguments, &company)?;
     let mut asking = Asking::new(&arguments.authorities)?;
@@ -159,7 +184,7 @@ fn groups(arguments: &Write) -> Result<Vec<NamedGroup>, Failure> {
 }
 
 fn releases(arguments: &Write, company: &Company) -> Result<Vec<SignedRelease>, Failure> {
-    let anchors = company.anchors()?;
+    let anchors = company.anchors();
     let paths = arguments.release.iter();
     paths.map(|path| release(path, &anchors)).collect()
 }

@@ -12,9 +12,9 @@ use rcgen::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::args::CertificateOptions;
 use super::record::Issued;
 use super::staff::Person;
-use crate::card::args::CertificateOptions;
 use crate::card::content::certificate;
 use crate::card::shown::hex;
 use crate::failure::Failure;

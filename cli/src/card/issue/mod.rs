@@ -8,6 +8,7 @@
 //!
 //! Between *begun* and *done* only the same card will do for the person, and it for nobody else.
 
+pub(crate) mod args;
 mod certificate;
 mod fill;
 mod journal;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use cardwarden_card::NamedGroup;
 use serde::Serialize;
 
+use self::args::{Issue, People};
 use self::certificate::CertificateAuthority;
 use self::journal::{Journal, Stage};
 use self::one::{Bench, Order};
@@ -29,7 +31,6 @@ use self::queue::Queue;
 use self::record::Record;
 use self::staff::Person;
 use self::template::Template;
-use super::args::{Issue, People};
 use super::authority::Asking;
 use super::reach::Trouble;
 use super::write::Company;
@@ -92,7 +93,7 @@ pub(super) fn issue(arguments: &Issue) -> Result<Output, Failure> {
         delegation: arguments.delegation.clone(),
     };
     let mut bench = Bench {
-        company: Company::open(&signing, arguments.introduce)?,
+        company: Company::open(&signing, &arguments.showing)?,
         authority: CertificateAuthority::open(&arguments.certificate)?,
         asking: Asking::new(&arguments.authorities)?,
         batch: template.batch(),

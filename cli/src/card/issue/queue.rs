@@ -56,7 +56,8 @@ impl Turns {
 
     fn take(&mut self) -> Option<String> {
         let next = self.seen.iter().find(|one| {
-            one.presence == Presence::Card
+            // One that does not answer is for the person to turn round.
+            one.presence != Presence::Empty
                 && self.reader.as_ref().is_none_or(|only| *only == one.reader)
                 && self.taken.get(&one.reader) != Some(&one.count)
         })?;
@@ -119,7 +120,12 @@ mod tests {
         turns.see(vec![]);
         turns.see(vec![seen("a", Presence::Card, 1)]);
         assert!(turns.take().is_some());
+    }
+
+    #[test]
+    fn a_card_that_does_not_answer_is_taken_so_that_the_person_hears_of_it() {
+        let mut turns = Turns::default();
         turns.see(vec![seen("a", Presence::Mute, 3)]);
-        assert_eq!(turns.take(), None);
+        assert!(turns.take().is_some());
     }
 }

@@ -1,18 +1,19 @@
 //! `cardwarden card read`: what a card holds, and whether this device believes it.
 
-use cardwarden_card::{Pin, READING_TIME, profile};
+mod one;
+
+use cardwarden_card::{Pin, READING_TIME};
 use cardwarden_policy::manifest::{Mandate, Manifest};
-use cardwarden_policy::{Anchors, GroupEntry, Rejected, Verified, describe};
+use cardwarden_policy::{Anchors, GroupEntry, Rejected, Verified};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::Read;
 use super::manifest::Directory;
 use super::pin;
-use super::reach::{Reached, Trouble, blame, kind, with_card};
-use super::shown::{Entry, Problem};
+use super::reach::{Reached, Trouble, kind, with_card};
+use super::shown::{Entry, Problem, audience};
 use crate::failure::{Exit, Failure};
-use crate::file::{self, Readable};
 use crate::key;
 use crate::output::{Lines, Output, harmless};
 
@@ -21,7 +22,7 @@ pub(super) fn read(arguments: &Read) -> Result<Output, Failure> {
     let anchors = key::anchors(&arguments.trust)?;
     match &arguments.group {
         None => read_all(arguments, &anchors),
-        Some(group) => read_one(arguments, &anchors, group),
+        Some(group) => one::read_one(arguments, &anchors, group),
     }
 }
 
@@ -169,7 +170,7 @@ impl GroupContents {
             "{} “{}” for {}, {} bytes: {state}",
             self.entry.id,
             self.entry.name,
-            super::shown::audience(&self.entry.selectors),
+            audience(&self.entry.selectors),
             self.entry.length
         )
     }
@@ -214,151 +215,6 @@ impl Contents {
         }
         for group in &self.groups {
             line("Group", &group.describe());
-        }
-        lines.into_text()
-    }
-}
-
-/// `card read GROUP --json`.
-#[derive(Serialize)]
-struct Content {
-    reader: String,
-    company: String,
-    version: u64,
-    #[serde(flatten)]
-    entry: Entry,
-    server: Option<String>,
-    /// What the policy does, in sentences.
-    policy: Vec<Paragraph>,
-}
-
-#[derive(Serialize)]
-struct Paragraph {
-    heading: &'static str,
-    sentences: Vec<String>,
-}
-
-/// A group that was found in a believed manifest.
-struct Found {
-    card: String,
-    reader: String,
-    manifest: Verified<Manifest>,
-    entry: GroupEntry,
-    /// Its bytes, or that the PIN is needed.
-    bytes: Result<Vec<u8>, profile::Error>,
-}
-
-fn read_one(arguments: &Read, anchors: &Anchors, name: &str) -> Result<Output, Failure> {
-    let reader = arguments.at.reader.as_deref();
-    let found = with_card(reader, READING_TIME, "reading the card", |card| {
-        find(card, anchors, name, None)
-    })?;
-    let found = match &found.bytes {
-        // The PIN is typed while nobody is kept from the card.
-        Err(profile::Error::PinNeeded { tries }) => {
-            let question = format!("{QUESTION}{}", pin::tries(*tries));
-            let pin = pin::ask(&question, arguments.pin_file.as_deref(), "--pin-file")?;
-            with_card(reader, READING_TIME, "reading the card", |card| {
-                find(card, anchors, name, Some(&pin))
-            })?
-        }
-        Ok(_) | Err(_) => found,
-    };
-    let bytes = found.bytes.map_err(|error| blame(&found.card, &error))?;
-    let mandate = believe(&found.manifest, &found.entry, &bytes).map_err(|rejected| {
-        Failure::because(
-            format!("{}: “{name}” is not believed", found.card),
-            &rejected,
-        )
-        .exiting(Exit::Refused)
-    })?;
-    if let Some(out) = &arguments.out {
-        file::create(out, &bytes, Readable::Owner)?;
-    }
-    let content = Content {
-        reader: found.reader,
-        company: found.manifest.company.clone(),
-        version: found.manifest.version,
-        entry: Entry::from(&found.entry),
-        server: mandate
-            .as_ref()
-            .and_then(|mandate| mandate.account.as_ref())
-            .map(|account| account.server_url.clone()),
-        policy: mandate.as_ref().map_or_else(Vec::new, |mandate| {
-            describe::policy(&mandate.policy)
-                .into_iter()
-                .map(|paragraph| Paragraph {
-                    heading: paragraph.heading,
-                    sentences: paragraph.sentences,
-                })
-                .collect()
-        }),
-    };
-    if arguments.at.json {
-        return Output::json(&content);
-    }
-    Ok(Output::text(content.describe()))
-}
-
-fn find(
-    card: &mut Reached<'_>,
-    anchors: &Anchors,
-    name: &str,
-    pin: Option<&Pin>,
-) -> Result<Found, Trouble> {
-    let bytes = card
-        .profile
-        .read_manifest()
-        .map_err(|error| card.blame(&error))?;
-    let manifest = anchors
-        .verify_at::<Manifest>(&bytes, Some(Timestamp::now()))
-        .map_err(|rejected| {
-            Failure::because(format!("{} is not believed", card.card()), &rejected)
-                .exiting(Exit::Refused)
-        })?;
-    let is_meant = |entry: &&GroupEntry| entry.name == name || entry.id.to_string() == name;
-    let entry = manifest.groups.iter().find(is_meant).cloned();
-    let Some(entry) = entry else {
-        let names: Vec<&str> = manifest
-            .groups
-            .iter()
-            .map(|one| one.name.as_str())
-            .collect();
-        return Err(Failure::new(format!(
-            "{} has no group “{}”; there are: {}",
-            card.card(),
-            harmless(name),
-            harmless(&names.join(", "))
-        ))
-        .into());
-    };
-    give(card, pin)?;
-    let bytes = card.profile.read_group(&entry);
-    Ok(Found {
-        card: card.card(),
-        reader: card.reader.to_owned(),
-        manifest,
-        entry,
-        bytes,
-    })
-}
-
-impl Content {
-    fn describe(&self) -> String {
-        let mut lines = Lines::default();
-        lines.pair("Company", &harmless(&self.company));
-        lines.pair("Version", &self.version.to_string());
-        lines.pair("Group", &harmless(&self.entry.line()));
-        lines.pair(
-            "Server",
-            &harmless(self.server.as_deref().unwrap_or("none")),
-        );
-        for paragraph in &self.policy {
-            lines.add("");
-            lines.add(paragraph.heading);
-            for sentence in &paragraph.sentences {
-                lines.add(&format!("  {}", harmless(sentence)));
-            }
         }
         lines.into_text()
     }
