@@ -325,6 +325,26 @@ async fn the_certificate_outlives_a_start_without_a_link_and_goes_with_the_next_
 }
 
 #[tokio::test]
+async fn nothing_waits_for_a_certificate_that_comes_when_the_server_can_be_reached() {
+    let world = World::new();
+    // It takes the connection, and never says a word.
+    let silence = Reservation::bind(("127.0.0.1", world.port)).unwrap();
+    let queue = world.queue();
+    let mut agent = world.agent(&queue, Some(world.link()));
+    let mut outcomes = Vec::new();
+    for pending in 1..=3 {
+        outcomes.push(world.append(&queue).id);
+        agent.nudge.report();
+        let status = agent.until(|status| status.pending == pending).await;
+        assert_eq!((status.enrolled, status.problem), (false, None));
+    }
+    drop(silence);
+    let _up = world.up();
+    agent.until(is_sent).await;
+    assert_eq!(world.kept().await, outcomes);
+}
+
+#[tokio::test]
 async fn a_device_of_a_card_without_a_key_enrols_and_reports() {
     let mut world = World::new();
     world.company.serial = Some(b"D276000124".to_vec());
