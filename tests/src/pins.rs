@@ -37,6 +37,10 @@ pub const HOST_PACKAGES: &[Wanted] = &[
     ("vsmartcard-vpcd", "the virtual card reader"),
     ("opensc", "an independent reader and writer of cards"),
     ("softhsm2", "a token that holds signing keys"),
+    ("libtss2-dev", "the agent talks to TPMs"),
+    ("swtpm", "a TPM that is a program"),
+    ("openssl", "an independent user of TPMs"),
+    ("tpm2-openssl", "shows TPMs to openssl"),
     (
         "libwbxml2-utils",
         "an independent reader and writer of WBXML",

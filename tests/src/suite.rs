@@ -65,9 +65,17 @@ fn in_machines(scenarios: &[&str]) -> Result<()> {
 }
 
 /// Every test but the scenarios.
-fn unit() -> [Run; 2] {
+fn unit() -> [Run; 3] {
     [
         fuzz::with_same_seed(crates()),
+        // With the device's key in a TPM, which static builds cannot have.
+        cargo_test().args([
+            "--package",
+            "cardwarden-agent",
+            "--features",
+            "tpm",
+            "identity",
+        ]),
         cargo_test().args([
             "--package",
             "cardwarden-tests",
