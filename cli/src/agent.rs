@@ -15,7 +15,7 @@ pub(crate) fn ask<T>(
         .enable_all()
         .build()
         .map_err(|error| Failure::because("no event loop can be made", &error))?;
-    runtime.block_on(async {
+    let answer = runtime.block_on(async {
         let bus = Connection::system().await.map_err(|error| {
             Failure::because(
                 "the system bus cannot be reached, so neither can the agent",
@@ -24,7 +24,10 @@ pub(crate) fn ask<T>(
             .exiting(Exit::Unreachable)
         })?;
         question(bus).await
-    })
+    });
+    // A question that is void by now is not waited for.
+    runtime.shutdown_background();
+    answer
 }
 
 /// The agent's object, always asked afresh.

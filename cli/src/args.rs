@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::associate;
 pub(crate) use crate::card::args::CardVerb;
 use crate::key;
 pub(crate) use crate::policy::args::PolicyVerb;
@@ -50,6 +51,9 @@ pub(crate) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Lets the company of a card that waits decide what this device may do, after showing who it is
+    /// and what it restricts; and asks for the card's PIN, where it wants one.
+    Associate(Associate),
     /// Waits until the agent has applied and verified everything it knows of.
     Wait(Wait),
     /// Has the agent look at everything again and speak with the company's server now.
@@ -75,6 +79,23 @@ pub(crate) enum Verb {
         /// bash, elvish, fish, powershell or zsh.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Associate {
+    /// Agrees without asking; only together with the key that is agreed to.
+    #[arg(long, requires = "fingerprint")]
+    pub(crate) yes: bool,
+    /// Only a card of the company with this key (`status` shows the keys of cards that wait).
+    #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
+    pub(crate) fingerprint: Option<String>,
+    /// Waits so many seconds for a card, then gives up with exit status 4. Without it, a card must
+    /// wait already.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+    /// Prints the result as JSON for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -220,6 +241,19 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+/// Reads the whole fingerprint of a key, however it is grouped.
+fn fingerprint(text: &str) -> Result<String, String> {
+    let digits = associate::digits(text);
+    if digits.len() == 64 && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        Ok(digits)
+    } else {
+        Err(
+            "a key's fingerprint has 64 hexadecimal digits, as `cardwarden status` shows"
+                .to_owned(),
+        )
+    }
+}
+
 /// Reads a device's identifier; a bare UUID will do.
 fn device(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix("urn:uuid:").unwrap_or(text);
@@ -274,6 +308,21 @@ mod tests {
         assert_eq!(wait.timeout, Some(Duration::from_millis(500)));
         assert!(parse("cardwarden wait").is_err());
         assert!(parse("cardwarden wait --settled --timeout -1").is_err());
+    }
+
+    #[test]
+    fn nobody_agrees_unasked_without_saying_to_whom() {
+        let key = "0011 2233 4455 6677 8899 AABB CCDD EEFF ".repeat(2);
+        assert!(parse("cardwarden associate --yes").is_err());
+        let words = ["cardwarden", "associate", "--yes", "--fingerprint", &key];
+        let Ok(Verb::Associate(wish)) =
+            Arguments::try_parse_from(words).map(|arguments| arguments.verb)
+        else {
+            panic!("not understood")
+        };
+        let digits = "00112233445566778899aabbccddeeff".repeat(2);
+        assert_eq!(wish.fingerprint, Some(digits));
+        assert!(parse("cardwarden associate --fingerprint 00112233").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 mod agent;
 mod args;
+mod associate;
 mod card;
 mod failure;
 mod file;
@@ -42,6 +43,10 @@ fn run(verb: Verb, paint: Paint) -> Result<Output, Failure> {
         Verb::Status { json } => agent::ask(async |bus| status::show(&bus, json, paint).await),
         Verb::Why { function, json } => {
             agent::ask(async |bus| why::show(&bus, function, json, paint).await)
+        }
+        Verb::Associate(wish) => {
+            let paint = Paint::for_errors();
+            agent::ask(async |bus| associate::associate(&bus, &wish, paint).await)
         }
         Verb::Wait(until) => agent::ask(async |bus| wait::wait(&bus, &until).await),
         Verb::Sync => agent::ask(async |bus| agent::sync(&bus).await),

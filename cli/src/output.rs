@@ -168,6 +168,11 @@ impl Drop for Working {
     }
 }
 
+/// Shows the person something of several lines before a question, on the standard error.
+pub(crate) fn show(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Tells the person how far something is, on the standard error.
 pub(crate) fn tell(line: &str) {
     eprintln!("{}", harmless(line));
@@ -261,13 +266,7 @@ impl Paint {
     }
 }
 
-/// Text from elsewhere (a policy, a card, a server) without the control characters by which it
-/// could rewrite a terminal.
-pub(crate) fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
-}
+pub(crate) use cardwarden_dbus::harmless;
 
 #[cfg(test)]
 mod tests {

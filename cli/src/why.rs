@@ -1,6 +1,6 @@
 //! `cardwarden why`: the reason for one function, then the chain from the rule to the proof.
 
-use cardwarden_dbus::{Agent, Function, Snapshot};
+use cardwarden_dbus::{Agent, Association, Function, Snapshot};
 use cardwarden_policy::Function as Known;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -37,7 +37,6 @@ pub(crate) async fn show(
 #[derive(Serialize)]
 struct Why<'a> {
     function: &'a str,
-    company: Option<&'a str>,
     policy_version: Option<u64>,
     contact: Option<&'a str>,
     #[serde(flatten)]
@@ -46,12 +45,13 @@ struct Why<'a> {
 
 impl<'a> Why<'a> {
     fn of(agent: &'a Agent, function: &'a Function) -> Self {
-        let company = Some(agent.company.as_str()).filter(|company| !company.is_empty());
+        let theirs = association_of(agent, function);
         Self {
             function: &function.name,
-            company,
-            policy_version: company.map(|_| agent.policy_version),
-            contact: Some(agent.contact.as_str()).filter(|contact| !contact.is_empty()),
+            policy_version: theirs.map(|known| known.version),
+            contact: theirs
+                .map(|known| known.contact.as_str())
+                .filter(|contact| !contact.is_empty()),
             status: function.into(),
         }
     }
@@ -100,16 +100,26 @@ fn explain(screen: &Screen, agent: &Agent, function: &Function) -> String {
 }
 
 fn rule(agent: &Agent, function: &Function) -> String {
-    let policy = format!(
-        "version {} of the policy of {}, group {}, signed with key {}",
-        agent.policy_version, agent.company, agent.group, agent.signer
-    );
+    let theirs = association_of(agent, function);
+    let policy = theirs.map_or_else(String::new, |known| {
+        format!(
+            "version {} of the policy of {}, group {}, signed with key {}",
+            known.version, known.company, known.group, known.signer
+        )
+    });
     match function.source.as_str() {
         "rule" => format!("“{}” in {policy}", function.rule),
         "baseline" => format!("none speaks; the baseline in {policy}"),
         "unproven" => "none can be read; everything that a policy could turn off is off".to_owned(),
         _ => "none; no company has a say on this device".to_owned(),
     }
+}
+
+/// The company that gave the verdict; the first where none did.
+fn association_of<'a>(agent: &'a Agent, function: &Function) -> Option<&'a Association> {
+    let gave = |known: &&Association| known.company == function.company;
+    let mut associations = agent.associations.iter();
+    associations.find(gave).or(agent.associations.first())
 }
 
 fn decision(screen: &Screen, function: &Function) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cardwarden_dbus::{Function, Problem, Snapshot};
+use cardwarden_dbus::{Function, Pending, PinWanted, Problem, Snapshot};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -18,7 +18,9 @@ pub(crate) struct Status<'a> {
     version: &'a str,
     device: &'a str,
     association_id: &'a str,
+    /// The first of `associations`.
     association: Option<Association<'a>>,
+    associations: Vec<Association<'a>>,
     functions: BTreeMap<&'a str, FunctionStatus<'a>>,
     card: Card<'a>,
     server: Server<'a>,
@@ -28,12 +30,39 @@ pub(crate) struct Status<'a> {
 
 #[derive(Serialize)]
 struct Association<'a> {
+    id: &'a str,
     company: &'a str,
     version: u64,
     group: &'a str,
     contact: Option<&'a str>,
     since: Option<Timestamp>,
     signer: &'a str,
+    proof: &'a str,
+    ends: Option<Timestamp>,
+}
+
+/// A card that waits for consent.
+#[derive(Serialize)]
+struct Waiting<'a> {
+    reader: &'a str,
+    company: &'a str,
+    fingerprint: &'a str,
+    signer: &'a str,
+    version: u64,
+    group: &'a str,
+    restricts: &'a [String],
+    proof: &'a str,
+}
+
+/// A PIN that is wanted.
+#[derive(Serialize)]
+struct PinStatus<'a> {
+    reader: &'a str,
+    company: Option<&'a str>,
+    group: Option<&'a str>,
+    state: Option<&'a str>,
+    wrong: u32,
+    tries_left: Option<u32>,
 }
 
 /// One function, as `status --json` and `why --json` show it.
@@ -51,6 +80,7 @@ pub(crate) struct FunctionStatus<'a> {
     proof: &'a str,
     denials: u64,
     sentence: &'a str,
+    company: Option<&'a str>,
     audited: &'a [String],
 }
 
@@ -58,6 +88,8 @@ pub(crate) struct FunctionStatus<'a> {
 struct Card<'a> {
     reader: Option<&'a str>,
     readers: &'a [String],
+    pending: Vec<Waiting<'a>>,
+    pin: Option<PinStatus<'a>>,
 }
 
 #[derive(Serialize)]
@@ -78,14 +110,6 @@ struct ProblemStatus<'a> {
 
 impl<'a> From<&'a Snapshot> for Status<'a> {
     fn from(Snapshot { agent, functions }: &'a Snapshot) -> Self {
-        let association = some(&agent.company).map(|company| Association {
-            company,
-            version: agent.policy_version,
-            group: &agent.group,
-            contact: some(&agent.contact),
-            since: instant(agent.since),
-            signer: &agent.signer,
-        });
         let problem = |problem: &'a Problem| ProblemStatus {
             code: &problem.code,
             text: &problem.text,
@@ -98,7 +122,8 @@ impl<'a> From<&'a Snapshot> for Status<'a> {
             version: &agent.version,
             device: &agent.device,
             association_id: &agent.association_id,
-            association,
+            association: agent.associations.first().map(Into::into),
+            associations: agent.associations.iter().map(Into::into).collect(),
             functions: functions
                 .values()
                 .map(|function| (function.name.as_str(), function.into()))
@@ -106,6 +131,8 @@ impl<'a> From<&'a Snapshot> for Status<'a> {
             card: Card {
                 reader: some(&agent.reader),
                 readers: &agent.readers,
+                pending: agent.pending.iter().map(Into::into).collect(),
+                pin: pin(&agent.pin_wanted),
             },
             server: Server {
                 url: some(&agent.server_url),
@@ -118,6 +145,48 @@ impl<'a> From<&'a Snapshot> for Status<'a> {
             timings: &agent.timings,
         }
     }
+}
+
+impl<'a> From<&'a cardwarden_dbus::Association> for Association<'a> {
+    fn from(known: &'a cardwarden_dbus::Association) -> Self {
+        Self {
+            id: &known.id,
+            company: &known.company,
+            version: known.version,
+            group: &known.group,
+            contact: some(&known.contact),
+            since: instant(known.since),
+            signer: &known.signer,
+            proof: &known.proof,
+            ends: instant(known.ends),
+        }
+    }
+}
+
+impl<'a> From<&'a Pending> for Waiting<'a> {
+    fn from(card: &'a Pending) -> Self {
+        Self {
+            reader: &card.reader,
+            company: &card.company,
+            fingerprint: &card.fingerprint,
+            signer: &card.signer,
+            version: card.version,
+            group: &card.group,
+            restricts: &card.restricts,
+            proof: &card.proof,
+        }
+    }
+}
+
+fn pin(wanted: &PinWanted) -> Option<PinStatus<'_>> {
+    Some(PinStatus {
+        reader: wanted.reader.as_deref()?,
+        company: wanted.company.as_deref(),
+        group: wanted.group.as_deref(),
+        state: wanted.state.as_deref(),
+        wrong: wanted.wrong.unwrap_or_default(),
+        tries_left: wanted.tries_left,
+    })
 }
 
 impl<'a> From<&'a Function> for FunctionStatus<'a> {
@@ -135,6 +204,7 @@ impl<'a> From<&'a Function> for FunctionStatus<'a> {
             proof: &function.proof,
             denials: function.denials,
             sentence: &function.sentence,
+            company: some(&function.company),
             audited: &function.audited,
         }
     }

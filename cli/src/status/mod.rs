@@ -46,7 +46,7 @@ pub(crate) fn instant(seconds: i64) -> Option<Timestamp> {
 pub(crate) mod tests {
     use std::collections::BTreeMap;
 
-    use cardwarden_dbus::{Agent, Association, Function, PinWanted, Problem};
+    use cardwarden_dbus::{Agent, Association, Function, Pending, PinWanted, Problem};
 
     use super::*;
 
@@ -71,7 +71,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn association() -> Association {
+    pub(crate) fn association() -> Association {
         Association {
             company: "B Company".to_owned(),
             version: 7,
@@ -82,6 +82,30 @@ pub(crate) mod tests {
             contact: "security@b-company.example".to_owned(),
             id: "0d1f6a8e-8f0a-4d7b-9a51-3e1f7c1d2b3a".to_owned(),
             ends: 0,
+        }
+    }
+
+    pub(crate) fn pending() -> Pending {
+        Pending {
+            reader: "Virtual PCD 00 00".to_owned(),
+            company: "C Company".to_owned(),
+            signer: "8899aabbccddeeff".to_owned(),
+            fingerprint: "8899 aabb".to_owned(),
+            group: "all".to_owned(),
+            version: 3,
+            restricts: vec!["The camera is off on weekdays.".to_owned()],
+            proof: "copyable".to_owned(),
+        }
+    }
+
+    pub(crate) fn pin_wanted() -> PinWanted {
+        PinWanted {
+            reader: Some("Virtual PCD 00 00".to_owned()),
+            company: Some("C Company".to_owned()),
+            group: Some("laptops".to_owned()),
+            wrong: Some(1),
+            tries_left: Some(2),
+            state: Some("wrong".to_owned()),
         }
     }
 
@@ -112,8 +136,8 @@ pub(crate) mod tests {
                 signer: "0011223344556677".to_owned(),
                 card_proof: "own-key".to_owned(),
                 associations: vec![association()],
-                pending: Vec::new(),
-                pin_wanted: PinWanted::default(),
+                pending: vec![pending()],
+                pin_wanted: pin_wanted(),
                 reader: String::new(),
                 readers: vec!["Virtual PCD 00 00".to_owned()],
                 server_url: "https://dm.b-company.example".to_owned(),

@@ -1,10 +1,11 @@
 //! The status as people see it.
 
-use cardwarden_dbus::{Agent, Function, Snapshot};
+use cardwarden_dbus::{Agent, Association, Function, Snapshot};
 use cardwarden_policy::Function as Known;
 use jiff::tz::TimeZone;
 
 use super::{instant, some};
+use crate::associate::tries;
 use crate::output::{Lines, Paint, harmless};
 
 /// How things are shown to a person.
@@ -36,7 +37,7 @@ impl Screen {
             .map(|(_, function)| function)
             .collect();
         lines.add("");
-        lines.append(&self.table(&known));
+        lines.append(&self.table(&known, agent.associations.len() > 1));
         for function in known.iter().filter(|function| is_notable(function)) {
             lines.add(&format!(
                 "  {}: {}",
@@ -76,24 +77,76 @@ impl Screen {
             " (still being applied)"
         };
         lines.pair("Posture", &format!("{posture}{unsettled}"));
-        if let Some(company) = some(&agent.company) {
-            let company = self.paint.strong(&harmless(company));
-            let (version, group) = (agent.policy_version, harmless(&agent.group));
-            let since = self.time(agent.since);
+        for known in &agent.associations {
+            self.company(&mut lines, known);
+        }
+        lines.append(&self.waiting(agent));
+        lines
+    }
+
+    /// Who has a say, and whom to ask.
+    fn company(&self, lines: &mut Lines, known: &Association) {
+        let company = self.paint.strong(&harmless(&known.company));
+        let (version, group) = (known.version, harmless(&known.group));
+        let mut text = format!(
+            "{company}, version {version} of its policy, group {group}, since {}",
+            self.time(known.since)
+        );
+        if known.proof == "copyable" {
+            text.extend([", ", &self.paint.off("copyable card")]);
+        }
+        if known.ends != 0 {
+            text.extend([", until ", &self.time(known.ends)]);
+        }
+        lines.pair("Company", &text);
+        if let Some(contact) = some(&known.contact) {
+            lines.pair("Ask", &harmless(contact));
+        }
+    }
+
+    /// What waits for a person.
+    fn waiting(&self, agent: &Agent) -> Lines {
+        let mut lines = Lines::default();
+        for card in &agent.pending {
+            let copyable = match card.proof.as_str() {
+                "copyable" => "A copyable card",
+                _ => "A card",
+            };
             lines.pair(
-                "Company",
+                "Waiting",
                 &format!(
-                    "{company}, version {version} of its policy, group {group}, since {since}"
+                    "{copyable} of {} wants to decide what this device may do: run `cardwarden \
+                     associate`",
+                    self.paint.strong(&harmless(&card.company))
                 ),
             );
+            lines.pair("", &format!("Its key: {}", harmless(&card.fingerprint)));
         }
-        if let Some(contact) = some(&agent.contact) {
-            lines.pair("Ask", &harmless(contact));
+        let wanted = &agent.pin_wanted;
+        if let Some(reader) = &wanted.reader {
+            let what = match wanted.state.as_deref().unwrap_or_default() {
+                "blocked" => "is blocked after too many wrong ones; ask whoever gave it to you",
+                "asking" => "is being asked for",
+                "checking" => "is being checked",
+                "wrong" => "was wrong: run `cardwarden associate`",
+                "cancelled" => "was not given: run `cardwarden associate`",
+                _ => "is wanted: run `cardwarden associate`",
+            };
+            let company = harmless(wanted.company.as_deref().unwrap_or_default());
+            lines.pair(
+                "PIN",
+                &format!(
+                    "of the card of {company} in {} {what}{}",
+                    harmless(reader),
+                    tries(wanted.tries_left)
+                ),
+            );
         }
         lines
     }
 
-    fn table(&self, functions: &[&Function]) -> Lines {
+    /// Where several companies have a say, with whose it is.
+    fn table(&self, functions: &[&Function], several: bool) -> Lines {
         let heading = [
             "FUNCTION", "STATE", "WHY", "SINCE", "UNTIL", "HELD BY", "REFUSED",
         ];
@@ -109,7 +162,7 @@ impl Screen {
             rows.push([
                 plain(function.name.clone()),
                 state,
-                plain(harmless(&function.reason)),
+                plain(why(function, several)),
                 plain(self.time(function.since)),
                 plain(self.time(function.until)),
                 plain(held_by(function)),
@@ -209,6 +262,13 @@ fn is_notable(function: &Function) -> bool {
     !function.proof.is_empty() && (function.verdict != "enabled" || function.achieved != "enforced")
 }
 
+fn why(function: &Function, several: bool) -> String {
+    match some(&function.company).filter(|_| several) {
+        Some(company) => harmless(&format!("{} ({company})", function.reason)),
+        None => harmless(&function.reason),
+    }
+}
+
 fn held_by(function: &Function) -> String {
     if function.enforcers.is_empty() {
         return String::new();
@@ -222,7 +282,7 @@ fn held_by(function: &Function) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{screen, snapshot};
+    use super::super::tests::{association, screen, snapshot};
     use super::*;
 
     #[test]
@@ -233,6 +293,9 @@ mod tests {
 Posture  enforcing: all that the company asks holds
 Company  B Company, version 7 of its policy, group laptops, since Fri 2027-01-15 06:00
 Ask      security@b-company.example
+Waiting  A copyable card of C Company wants to decide what this device may do: run `cardwarden associate`
+         Its key: 8899 aabb
+PIN      of the card of C Company in Virtual PCD 00 00 was wrong: run `cardwarden associate` (2 tries are left)
 
 FUNCTION  STATE  WHY              SINCE                 UNTIL                 HELD BY                      REFUSED
 camera    off    rule:work-hours  Fri 2027-01-15 06:00  Fri 2027-01-15 16:00  cgroup-device (kernel-open)  3
@@ -244,6 +307,29 @@ Server   https://dm.b-company.example, enrolled, 2 outcomes wait, last spoke Fri
 Device   urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e
 Problem  copied-card: the card in Virtual PCD 00 00 may be a copy; use the one you were given
 "
+        );
+    }
+
+    #[test]
+    fn where_several_companies_have_a_say_each_is_named_with_what_it_turned_off() {
+        let mut snapshot = snapshot();
+        snapshot.agent.pending.clear();
+        snapshot.agent.pin_wanted = cardwarden_dbus::PinWanted::default();
+        snapshot.agent.associations.push(Association {
+            company: "C Company".to_owned(),
+            proof: "copyable".to_owned(),
+            contact: String::new(),
+            ends: 1_800_028_800,
+            ..association()
+        });
+        let text = screen().status(&snapshot);
+        assert!(
+            text.contains("camera    off    rule:work-hours (B Company)  Fri"),
+            "{text}"
+        );
+        assert!(
+            text.contains("copyable card, until Fri 2027-01-15 16:00\n"),
+            "{text}"
         );
     }
 
