@@ -277,8 +277,9 @@ impl Store {
     }
 }
 
-/// With the end of an association its release is done, whether or not the device's answer came,
-/// and nothing else is left to do.
+/// With the end of an association its release is done, whether or not the device's answer came, and
+/// nothing else is left to do. A device that was given the release once more after the end has said
+/// 404: there is no such association any more.
 pub(super) async fn close(
     transaction: &mut sqlx::Transaction<'_, Sqlite>,
     association: Uuid,
@@ -287,10 +288,12 @@ pub(super) async fn close(
     sqlx::query(
         "UPDATE command SET answered_at = ?, \
          state = CASE kind WHEN 'release' THEN 'done' ELSE 'obsolete' END \
-         WHERE association = ? AND state = 'waiting'",
+         WHERE association = ? AND (state = 'waiting' \
+         OR (kind = 'release' AND state = 'refused' AND status = ?))",
     )
     .bind(at.to_string())
     .bind(association.to_string())
+    .bind(StatusCode::NOT_FOUND.number())
     .execute(&mut **transaction)
     .await?;
     Ok(())

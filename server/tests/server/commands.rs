@@ -102,9 +102,29 @@ impl Asking {
         }
     }
 
+    /// The device reports that it was released.
+    fn end(&self) {
+        let released = Event::Released {
+            company: "B Company".into(),
+        };
+        let report = alert(&event(&self.device, 1, released));
+        let answers = session(&self.client, &self.device.id, 99, &[report]);
+        assert!(answers[0].is_acknowledged());
+    }
+
     fn session(&self, code: StatusCode) -> Vec<(String, String)> {
         self.session_named(None, code)
     }
+}
+
+#[test]
+fn a_release_whose_association_had_ended_already_is_done() {
+    let asking = Asking::new();
+    asking.ask_release();
+    asking.session(StatusCode::NOT_FOUND);
+    assert_eq!(asking.states(), [("refused".into(), Some(404))]);
+    asking.end();
+    assert_eq!(asking.states(), [("done".into(), Some(404))]);
 }
 
 #[test]
@@ -247,24 +267,7 @@ fn nothing_is_asked_under_an_association_that_has_ended() {
     let asking = Asking::new();
     asking.ask_release();
     asking.ask_group("g");
-    let released = Event::Released {
-        company: "B Company".into(),
-    };
-    let report = alert(&event(&asking.device, 1, released));
-    let awaiting = {
-        let info = DevInfo::new(&asking.device.id, "Example", "Phone 1");
-        let settings = client::Settings::new("https://localhost/dm", info);
-        client::start(&settings, SessionId::from_number(99), &[report]).unwrap()
-    };
-    let (_, reply) = asking.client.post("/dm", XML, awaiting.request());
-    let mut tree = Noting {
-        code: StatusCode::OK,
-        asked: Vec::new(),
-    };
-    assert!(matches!(
-        awaiting.receive(&reply, &mut tree),
-        Ok(Next::Done(_))
-    ));
+    asking.end();
     let expected = [("done".into(), None), ("obsolete".into(), None)];
     assert_eq!(asking.states(), expected);
     assert_eq!(
