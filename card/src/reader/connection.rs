@@ -7,7 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::Error;
-use super::worker::{Order, Way, Worker};
+use super::worker::{Order, Outcome, Way, Worker};
 use crate::transport::{Lengths, Transport};
 
 /// How long a card may take to come to power. ISO/IEC 7816-3 gives its answer to reset 20 s; no
@@ -17,8 +17,8 @@ const POWER_TIME: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one command may take. Making a P-256 key takes the slowest cards some seconds.
 const EXCHANGE_TIME: Duration = Duration::from_secs(15);
-/// Stack of the thread. It holds one answer.
-const STACK: usize = 128 * 1024;
+/// Bytes of the thread's stack, of which it touches few: one answer, and what libpcsclite needs.
+const STACK: usize = 512 * 1024;
 
 /// A connection to the card in one reader, shared with other programs. Nothing here waits longer
 /// than a few seconds, whatever card and reader do.
@@ -27,7 +27,7 @@ pub struct Connection {
     way: Way,
     /// Only `None` while it is dropped.
     orders: Option<SyncSender<Order>>,
-    answers: Receiver<Result<Vec<u8>, Error>>,
+    answers: Receiver<Outcome>,
     /// Whether an answer did not come in time. Nothing is asked any more.
     is_lost: bool,
 }
@@ -80,7 +80,7 @@ impl Connection {
     }
 
     /// Has the thread do something.
-    fn ask(&mut self, order: Order, most: Duration) -> Result<Vec<u8>, Error> {
+    fn ask(&mut self, order: Order, most: Duration) -> Outcome {
         let gone = || Error::Removed {
             reader: self.reader.clone(),
         };
@@ -142,5 +142,59 @@ impl Drop for Exclusive<'_> {
     fn drop(&mut self) {
         // What fails here fails because the card is gone, and with it what there was to end.
         drop(self.connection.ask(Order::End, EXCHANGE_TIME));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connection, and the thread's side of it.
+    fn pair() -> (Connection, Receiver<Order>, SyncSender<Outcome>) {
+        let (order, orders) = sync_channel(1);
+        let (answer, answers) = sync_channel(1);
+        let way = Way {
+            reach: Lengths::Short,
+            card: Lengths::Short,
+        };
+        let connection = Connection {
+            reader: "test".to_owned(),
+            way,
+            orders: Some(order),
+            answers,
+            is_lost: false,
+        };
+        (connection, orders, answer)
+    }
+
+    #[test]
+    fn a_card_that_never_answers_is_left_and_not_asked_again() {
+        let (mut connection, orders, _answer) = pair();
+        for _ in 0..2 {
+            let asked = connection.ask(Order::End, Duration::from_millis(1));
+            assert!(matches!(asked, Err(Error::Slow { .. })));
+        }
+        assert!(matches!(orders.try_recv(), Ok(Order::End)));
+        assert!(orders.try_recv().is_err());
+        drop(connection);
+    }
+
+    #[test]
+    fn a_card_whose_thread_has_ended_is_gone() {
+        let (mut connection, orders, answer) = pair();
+        drop((orders, answer));
+        let asked = connection.ask(Order::Begin, PATIENCE);
+        assert!(matches!(asked, Err(Error::Removed { .. })));
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_is_told() {
+        let (mut connection, orders, answer) = pair();
+        answer.send(Ok(Vec::new())).unwrap();
+        drop(Exclusive {
+            connection: &mut connection,
+        });
+        assert!(matches!(orders.try_recv(), Ok(Order::End)));
+        drop(answer);
     }
 }

@@ -21,6 +21,9 @@ pub(super) enum Order {
     End,
 }
 
+/// What came of an order: the card's answer, or nothing where there is none.
+pub(super) type Outcome = Result<Vec<u8>, Error>;
+
 /// What one APDU can be on the way to the card, and what the card takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Way {
@@ -37,7 +40,7 @@ pub(super) struct Worker {
     /// What to do. The thread ends when nobody can say so any more.
     pub(super) orders: Receiver<Order>,
     /// What came of each.
-    pub(super) answers: SyncSender<Result<Vec<u8>, Error>>,
+    pub(super) answers: SyncSender<Outcome>,
 }
 
 impl Worker {
@@ -126,7 +129,7 @@ impl Worker {
     }
 
     /// Tells what came of an order; whether somebody still listens.
-    fn answer(&self, answer: Result<Vec<u8>, Error>) -> bool {
+    fn answer(&self, answer: Outcome) -> bool {
         self.answers.send(answer).is_ok()
     }
 

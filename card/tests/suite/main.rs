@@ -7,6 +7,8 @@ mod card;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod opening;
+#[cfg(test)]
 mod removal;
 #[cfg(test)]
 mod sessions;
