@@ -113,7 +113,11 @@ mod tests {
         assert_eq!(serial(root.path()), "");
         put(root.path(), "proc/device-tree/serial-number", b"3f1a\0");
         assert_eq!(serial(root.path()), "3f1a");
-        put(root.path(), "sys/class/dmi/id/product_serial", b"PF-1234 \n");
+        put(
+            root.path(),
+            "sys/class/dmi/id/product_serial",
+            b"PF-1234 \n",
+        );
         assert_eq!(serial(root.path()), "PF-1234");
     }
 }

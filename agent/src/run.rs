@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cardwarden_policy::Function;
 use cardwarden_policy::clock::Reading;
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::facts::Facts;
-use cardwarden_policy::Function;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;

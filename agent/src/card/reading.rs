@@ -170,7 +170,9 @@ impl Conversation<'_> {
         let manifest = &directory.manifest;
         if let Some(entry) = manifest.release_for(&self.expectation.properties.device) {
             let bytes = self.card.read_group(entry).map_err(NotTaken::Card)?;
-            let statement = manifest.release(entry, &bytes).map_err(NotTaken::Rejected)?;
+            let statement = manifest
+                .release(entry, &bytes)
+                .map_err(NotTaken::Rejected)?;
             return Ok(CardEvent::Release {
                 reader: self.reader,
                 statement: statement.to_vec(),

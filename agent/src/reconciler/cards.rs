@@ -1,10 +1,10 @@
 //! What is in the readers: cards that count, cards that wait for a person's consent, and cards that
 //! want a PIN. What waits changes nothing, and is forgotten with its card.
 
+use cardwarden_policy::KeyId;
 use cardwarden_policy::describe;
 use cardwarden_policy::facts::{CardPresence, Fingerprint};
 use cardwarden_policy::trust::Anchor;
-use cardwarden_policy::KeyId;
 
 use super::accept::Declined;
 use super::{Reconciler, World};
@@ -193,7 +193,10 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                         Refused::NotPending
                     }
                 };
-                if matches!(declined, Declined::NotSaved { .. } | Declined::FarewellFirst) {
+                if matches!(
+                    declined,
+                    Declined::NotSaved { .. } | Declined::FarewellFirst
+                ) {
                     // It may be tried again.
                     self.pending.extend(cards);
                     self.pending.push(reading);
@@ -207,9 +210,10 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     fn on_pin_needed(&mut self, needed: PinNeeded) {
-        let before = self.pins.iter().find(|pin| {
-            (&pin.reader, pin.insertion) == (&needed.reader, needed.insertion)
-        });
+        let before = self
+            .pins
+            .iter()
+            .find(|pin| (&pin.reader, pin.insertion) == (&needed.reader, needed.insertion));
         let wrong = before.map_or(0, |pin| pin.wrong);
         let wrong = wrong.saturating_add(needed.wrong.into());
         self.forget(|known| known == needed.reader);
@@ -338,7 +342,10 @@ const FAREWELL_FIRST: &str = "the company that had a say before is yet to be tol
 fn stranger(card: &CardReading) -> Option<(String, String)> {
     let anchor = Anchor::from_der(card.stranger.as_deref()?).ok()?;
     let digits: Vec<char> = anchor.fingerprint().to_string().chars().collect();
-    let groups: Vec<String> = digits.chunks(DIGITS).map(|group| group.iter().collect()).collect();
+    let groups: Vec<String> = digits
+        .chunks(DIGITS)
+        .map(|group| group.iter().collect())
+        .collect();
     Some((anchor.id().to_string(), groups.join(" ")))
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cardwarden_policy::explain::{Authority, explain};
+use cardwarden_policy::manifest::Mandate;
 use cardwarden_policy::outcome::Achieved;
 use cardwarden_policy::plan::counter;
-use cardwarden_policy::manifest::Mandate;
 use cardwarden_policy::{Function, Source, Standing, Verdict, Verified};
 
 use super::report::Verified as Held;
@@ -120,8 +120,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     fn association_statuses(&self) -> Vec<AssociationStatus> {
-        let status = |(association, mandate): (&Association, &Verified<Mandate>)| {
-            AssociationStatus {
+        let status =
+            |(association, mandate): (&Association, &Verified<Mandate>)| AssociationStatus {
                 id: association.id,
                 company: mandate.company.clone(),
                 version: mandate.version,
@@ -131,8 +131,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 signer: mandate.signer().to_string(),
                 proof: CardProof::of(association.authenticity()),
                 ends: association.ends,
-            }
-        };
+            };
         self.mandates().map(status).collect()
     }
 

@@ -20,11 +20,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     pub(crate) fn release(&mut self, statement: &[u8]) -> Result<(), Refused> {
         let now = self.time();
         let mut why = None;
-        let found = self
-            .state
-            .associations
-            .iter()
-            .position(|association| match self.lets_go(association, statement, now) {
+        let found = self.state.associations.iter().position(|association| {
+            match self.lets_go(association, statement, now) {
                 Ok(release) => {
                     why = Some(Ok(release));
                     true
@@ -36,7 +33,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                     }
                     false
                 }
-            });
+            }
+        });
         let release = match why {
             None => return Err(Refused::NotAssociated),
             Some(Err(rejected)) => return Err(Refused::Rejected(rejected)),
@@ -96,7 +94,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         match self.release(statement) {
             Ok(()) => self.solved("card-refused"),
             Err(Refused::NotAssociated) => {
-                tracing::info!("the card in {reader} lets a device go that no company has a say on");
+                tracing::info!(
+                    "the card in {reader} lets a device go that no company has a say on"
+                );
             }
             Err(Refused::NotSaved { problem }) => self.problem("not-saved", &problem),
             Err(refused) => {

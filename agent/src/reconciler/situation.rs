@@ -9,9 +9,7 @@ use cardwarden_policy::manifest::Mandate;
 use cardwarden_policy::operation::{self, Operation};
 use cardwarden_policy::outcome::Event;
 use cardwarden_policy::schedule::{self, Fate};
-use cardwarden_policy::{
-    Context, Decision, Joint, Policy, Rejected, Say, Standing, decide_all,
-};
+use cardwarden_policy::{Context, Decision, Joint, Policy, Rejected, Say, Standing, decide_all};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Reconciler, World};
@@ -178,7 +176,11 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     /// When the next turn is due by time alone.
     pub(super) fn due(&self, decision: &Decision, now: Option<Timestamp>) -> Option<Timestamp> {
         let mut mandates = self.mandates().peekable();
-        let ends = self.state.associations.iter().filter_map(|known| known.ends);
+        let ends = self
+            .state
+            .associations
+            .iter()
+            .filter_map(|known| known.ends);
         if mandates.peek().is_none() && ends.clone().next().is_none() {
             return None;
         }

@@ -22,7 +22,11 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.ask();
         let joint = self.decide(now);
         let decided = Instant::now();
-        let goal = goal(&joint.decision, &found.inventory, self.fixed.settings.second_lock);
+        let goal = goal(
+            &joint.decision,
+            &found.inventory,
+            self.fixed.settings.second_lock,
+        );
         let held = match self.enforce(&goal) {
             Ok(held) => {
                 self.solved("not-enforced");

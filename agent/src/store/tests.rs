@@ -70,14 +70,27 @@ fn nothing_kept_means_that_no_company_has_a_say() {
 #[test]
 fn a_damaged_state_restricts_instead_of_letting_go_even_once_it_is_written_anew() {
     let folder = tempfile::tempdir().unwrap();
-    for damaged in [&b"{"[..], b"", b"[]", b"{}", b"{\"layout\":3}", b"{\"layout\":9}"] {
+    for damaged in [
+        &b"{"[..],
+        b"",
+        b"[]",
+        b"{}",
+        b"{\"layout\":3}",
+        b"{\"layout\":9}",
+    ] {
         durable::replace(&folder.path().join("state.json"), damaged).unwrap();
         let store = store(folder.path());
         let found = store.load();
-        assert!(matches!(found.standings[..], [Standing::Unproven { .. }]), "{damaged:?}");
+        assert!(
+            matches!(found.standings[..], [Standing::Unproven { .. }]),
+            "{damaged:?}"
+        );
         store.save(&found.state).unwrap();
         let again = store.load();
-        assert!(matches!(again.standings[..], [Standing::Unproven { .. }]), "{damaged:?}");
+        assert!(
+            matches!(again.standings[..], [Standing::Unproven { .. }]),
+            "{damaged:?}"
+        );
     }
 }
 
@@ -90,11 +103,18 @@ fn an_upgrade_of_the_agent_keeps_the_association() {
     let store = store(folder.path());
     let found = store.load();
     assert_eq!(found.healed, None);
-    assert!(matches!(found.standings[..], [Standing::Proven(_)]), "{:?}", found.standings);
+    assert!(
+        matches!(found.standings[..], [Standing::Proven(_)]),
+        "{:?}",
+        found.standings
+    );
     let association = &found.state.associations[0];
     assert_eq!(association.id, association.endorsement.association);
     assert_eq!(association.proof, Proof::Signature(vec![7, 8, 9]));
-    assert_eq!(association.contact, Some("2026-06-03T00:00:00Z".parse().unwrap()));
+    assert_eq!(
+        association.contact,
+        Some("2026-06-03T00:00:00Z".parse().unwrap())
+    );
     let company = association.signer().unwrap().to_string();
     let issue = |version, issued| Issue { version, issued };
     assert!(found.state.floors.admit(&company, issue(3, at(0))).is_err());
@@ -110,10 +130,22 @@ fn a_crash_between_the_two_places_lowers_no_floor() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let mut old = State::default();
-    old.floors.raise("key", Issue { version: 1, issued: at(1) });
+    old.floors.raise(
+        "key",
+        Issue {
+            version: 1,
+            issued: at(1),
+        },
+    );
     store.save(&old).unwrap();
     let mut new = old.clone();
-    new.floors.raise("key", Issue { version: 2, issued: at(2) });
+    new.floors.raise(
+        "key",
+        Issue {
+            version: 2,
+            issued: at(2),
+        },
+    );
     // A folder stands where the new state would be written.
     std::fs::create_dir(folder.path().join("state.json.new")).unwrap();
     assert!(store.save(&new).is_err());
@@ -128,16 +160,31 @@ fn the_higher_of_both_places_counts_whichever_was_brought_back() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(folder.path());
         let mut state = State::default();
-        state.floors.raise("key", Issue { version: 1, issued: at(1) });
+        state.floors.raise(
+            "key",
+            Issue {
+                version: 1,
+                issued: at(1),
+            },
+        );
         store.save(&state).unwrap();
         let old = std::fs::read(folder.path().join(brought_back)).unwrap();
-        state.floors.raise("key", Issue { version: 2, issued: at(2) });
+        state.floors.raise(
+            "key",
+            Issue {
+                version: 2,
+                issued: at(2),
+            },
+        );
         store.save(&state).unwrap();
         durable::replace(&folder.path().join(brought_back), &old).unwrap();
         let found = store.load();
         assert_eq!(found.state.floors, state.floors, "{brought_back}");
         assert!(brought_back != "state.json" || found.healed.is_some());
-        assert_eq!(SecondPlace::new(&folder.path().join("elsewhere/floor.json")).load(), Ok(Some(state.floors)));
+        assert_eq!(
+            SecondPlace::new(&folder.path().join("elsewhere/floor.json")).load(),
+            Ok(Some(state.floors))
+        );
     }
 }
 

@@ -24,12 +24,17 @@ fn later(minutes: i64) -> String {
 impl Bench {
     fn pending(&self) -> Vec<String> {
         let status = self.status();
-        status.pending.iter().map(|card| card.fingerprint.clone()).collect()
+        status
+            .pending
+            .iter()
+            .map(|card| card.fingerprint.clone())
+            .collect()
     }
 
     fn versions(&self) -> Vec<(String, u64)> {
         let status = self.status();
-        let shown = |known: &crate::status::AssociationStatus| (known.company.clone(), known.version);
+        let shown =
+            |known: &crate::status::AssociationStatus| (known.company.clone(), known.version);
         status.associations.iter().map(shown).collect()
     }
 
@@ -60,7 +65,11 @@ impl Bench {
         let of = |outcome: &cardwarden_policy::outcome::Outcome| {
             outcome.id.starts_with(&association.to_string())
         };
-        pending.into_iter().filter(of).map(|outcome| outcome.event).collect()
+        pending
+            .into_iter()
+            .filter(of)
+            .map(|outcome| outcome.event)
+            .collect()
     }
 }
 
@@ -75,9 +84,21 @@ fn a_strangers_card_changes_nothing_until_a_person_agrees_to_its_key() {
     let after = std::fs::read(bench.folder.path().join("state.json")).ok();
     assert_eq!(before, after);
     let shown = bench.status().pending[0].clone();
-    assert_eq!((shown.company.as_str(), shown.proof), ("C Company", CardProof::OwnKey));
-    assert!(shown.restricts.iter().any(|sentence| sentence.contains("camera")), "{shown:?}");
-    assert_eq!(bench.owner.associate("0000"), Err(Refusal::WrongFingerprint));
+    assert_eq!(
+        (shown.company.as_str(), shown.proof),
+        ("C Company", CardProof::OwnKey)
+    );
+    assert!(
+        shown
+            .restricts
+            .iter()
+            .any(|sentence| sentence.contains("camera")),
+        "{shown:?}"
+    );
+    assert_eq!(
+        bench.owner.associate("0000"),
+        Err(Refusal::WrongFingerprint)
+    );
     assert!(!bench.is_refused());
     assert_eq!(bench.owner.associate(&shown.fingerprint), Ok(()));
     bench.owner.turn();
@@ -87,7 +108,14 @@ fn a_strangers_card_changes_nothing_until_a_person_agrees_to_its_key() {
     let mut bench = bench.restarted();
     assert!(bench.is_refused());
     // From now on its cards count without a click.
-    assert!(bench.expectation.borrow().anchors.find(other().anchor().unwrap().id()).is_some());
+    assert!(
+        bench
+            .expectation
+            .borrow()
+            .anchors
+            .find(other().anchor().unwrap().id())
+            .is_some()
+    );
     let mut known = stranger(ALL_ON, 2);
     known.strange = false;
     bench.put_in(&known);
@@ -188,7 +216,14 @@ fn of_several_cards_the_newest_wins_in_whatever_order_and_reader() {
             one(CAMERA_OFF, 3, "third"),
         ]
     };
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
         let mut bench = Bench::new();
         for place in order {
             bench.put_in(&cards()[place]);
@@ -217,7 +252,8 @@ fn a_card_issued_again_counts_and_the_lost_one_no_more() {
     assert!(bench.has_problem("replaced-card"));
     let told = bench.outcomes();
     assert!(
-        told.iter().any(|event| matches!(event, Event::Rejected { code, .. } if code == "replaced-card")),
+        told.iter()
+            .any(|event| matches!(event, Event::Rejected { code, .. } if code == "replaced-card")),
         "{told:?}"
     );
 }
@@ -235,7 +271,10 @@ fn a_renewal_leaves_no_gap() {
     let mut state = KernelState::default();
     for (number, step) in bench.owner.kernel.steps.iter().enumerate() {
         state = state.after(step);
-        assert!(number + 1 < held || state.refuses_device(81, 0), "after step {number}");
+        assert!(
+            number + 1 < held || state.refuses_device(81, 0),
+            "after step {number}"
+        );
     }
 }
 
@@ -245,7 +284,10 @@ fn a_card_without_a_key_counts_and_is_shown_as_copyable() {
     bench.put_in(&Card::new(company, CAMERA_OFF, 1).copyable());
     assert!(bench.is_refused());
     assert_eq!(bench.status().associations[0].proof, CardProof::Copyable);
-    assert_eq!(bench.restarted().status().associations[0].proof, CardProof::Copyable);
+    assert_eq!(
+        bench.restarted().status().associations[0].proof,
+        CardProof::Copyable
+    );
 }
 
 #[test]
@@ -292,8 +334,11 @@ fn one_of_two_companies_lets_go_and_the_other_stays() {
     assert!(bench.is_refused());
     assert_eq!(bench.versions(), [("C Company".to_owned(), 1)]);
     let told = bench.told_to(first);
-    assert!(matches!(told.last(), Some(Event::Function(outcome))
-        if outcome.function == Function::Camera && outcome.verdict == Verdict::Enabled), "{told:?}");
+    assert!(
+        matches!(told.last(), Some(Event::Function(outcome))
+        if outcome.function == Function::Camera && outcome.verdict == Verdict::Enabled),
+        "{told:?}"
+    );
     bench.release_from(&other(), "C Company", None);
     assert!(!bench.is_refused());
     assert_eq!(bench.status().posture, Posture::Unmanaged);
@@ -303,7 +348,10 @@ fn one_of_two_companies_lets_go_and_the_other_stays() {
     assert_eq!(state["associations"], serde_json::json!([]));
     assert_eq!(state["untold"], serde_json::json!([]));
     bench.put_in(&stranger(CAMERA_OFF, 1));
-    assert!(!bench.is_refused(), "a company that was let go needs consent anew");
+    assert!(
+        !bench.is_refused(),
+        "a company that was let go needs consent anew"
+    );
 }
 
 #[test]
@@ -314,13 +362,21 @@ fn a_release_with_a_date_waits_for_it_across_a_restart() {
     assert!(bench.is_refused());
     assert_eq!(bench.owner.until().unwrap().to_string(), later(60));
     let mut bench = bench.restarted();
-    assert_eq!(bench.status().associations[0].ends.unwrap().to_string(), later(60));
+    assert_eq!(
+        bench.status().associations[0].ends.unwrap().to_string(),
+        later(60)
+    );
     bench.insert(CAMERA_OFF, 2);
     bench.clock(59);
     assert!(bench.is_refused());
     bench.clock(60);
     assert!(!bench.is_refused());
-    assert!(bench.outcomes().iter().any(|event| matches!(event, Event::Released { .. })));
+    assert!(
+        bench
+            .outcomes()
+            .iter()
+            .any(|event| matches!(event, Event::Released { .. }))
+    );
 }
 
 #[test]
@@ -351,7 +407,9 @@ fn a_card_brings_a_release_and_an_old_one_is_refused() {
     };
     let statement = company().sign(&release).unwrap();
     let anchors: Anchors = [company().anchor().unwrap()].into_iter().collect();
-    let manifest = company().sign(&Card::new(company, ALL_ON, 2).manifest).unwrap();
+    let manifest = company()
+        .sign(&Card::new(company, ALL_ON, 2).manifest)
+        .unwrap();
     let directory: Verified<Manifest> = anchors.verify(&manifest).unwrap();
     let put_in = |bench: &mut Bench| {
         bench.owner.on_card(CardEvent::Release {
@@ -364,7 +422,10 @@ fn a_card_brings_a_release_and_an_old_one_is_refused() {
     put_in(&mut bench);
     assert!(!bench.is_refused());
     put_in(&mut bench);
-    assert!(!bench.has_problem("release-refused"), "there is nothing to release");
+    assert!(
+        !bench.has_problem("release-refused"),
+        "there is nothing to release"
+    );
     bench.insert(CAMERA_OFF, 1);
     put_in(&mut bench);
     assert!(bench.is_refused());
@@ -380,7 +441,9 @@ fn the_server_asks_for_a_group_and_the_card_is_read_again() {
     assert_eq!(bench.status().associations[0].group, "travel");
     let association = bench.status().associations[0].id;
     let wish = |bench: &mut Bench, group: Option<&str>| {
-        bench.owner.want_group(association, group.map(str::to_owned))
+        bench
+            .owner
+            .want_group(association, group.map(str::to_owned))
     };
     assert_eq!(wish(&mut bench, Some("office")), Ok(()));
     assert!(matches!(bench.orders.try_recv(), Ok(Order::ReadAgain)));
@@ -410,9 +473,8 @@ fn a_pin_reaches_only_the_insertion_that_asked_and_wrong_ones_are_counted() {
             wrong,
         })
     };
-    let give = |bench: &mut Bench, insertion| {
-        bench.owner.give_pin("reader".to_owned(), insertion, &pin())
-    };
+    let give =
+        |bench: &mut Bench, insertion| bench.owner.give_pin("reader".to_owned(), insertion, &pin());
     assert_eq!(give(&mut bench, 1), Err(Refusal::NoPinWanted));
     bench.owner.on_card(needed(1, 3, false));
     bench.owner.turn();
@@ -420,12 +482,18 @@ fn a_pin_reaches_only_the_insertion_that_asked_and_wrong_ones_are_counted() {
     assert!(bench.has_problem("pin-needed"));
     assert_eq!(give(&mut bench, 2), Err(Refusal::NoPinWanted));
     assert_eq!(give(&mut bench, 1), Ok(()));
-    assert!(matches!(bench.orders.try_recv(), Ok(Order::Pin { insertion: 1, .. })));
+    assert!(matches!(
+        bench.orders.try_recv(),
+        Ok(Order::Pin { insertion: 1, .. })
+    ));
     bench.owner.on_card(needed(1, 2, true));
     bench.owner.turn();
     let shown = bench.status().pin.clone().unwrap();
     assert_eq!((shown.tries, shown.wrong), (Some(2), 1));
-    assert!(bench.orders.try_recv().is_err(), "nothing is tried by itself");
+    assert!(
+        bench.orders.try_recv().is_err(),
+        "nothing is tried by itself"
+    );
     bench.pull_out("reader");
     assert_eq!(bench.status().pin, None);
     assert_eq!(give(&mut bench, 1), Err(Refusal::NoPinWanted));

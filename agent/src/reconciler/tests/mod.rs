@@ -178,13 +178,7 @@ impl Bench {
     }
 
     fn insert(&mut self, policy: &str, version: u64) {
-        self.owner.on_card(reading(
-            &company(),
-            policy,
-            version,
-            &self.expectation.borrow(),
-        ));
-        self.owner.turn();
+        self.put_in(&Card::new(company, policy, version));
     }
 
     /// Puts a card in.
