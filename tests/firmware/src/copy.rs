@@ -10,6 +10,7 @@ use cardwarden_card::{Transport, WRITING_TIME, open, tlv};
 use serde_json::json;
 
 use crate::firmware::{Application, Model, power};
+use crate::provision::authority;
 
 /// Retired key certificates 1 to 20 (SP 800-73-4 part 1, table 3).
 const PIV_OBJECTS: std::ops::RangeInclusive<u32> = 0x005F_C10D..=0x005F_C120;
@@ -34,7 +35,7 @@ struct Object {
 /// Copies the data objects of one card to another, which gets a key of its own.
 pub fn copy(from: &Path, to: &Path, model: Model) -> anyhow::Result<serde_json::Value> {
     let contents = power(from, model, |card| read(card, model))??;
-    power(to, model, |card| write(card, &contents))??;
+    power(to, model, |card| write(card, model, &contents))??;
     let names: Vec<String> = contents
         .iter()
         .map(|(object, _bytes)| object.name())
@@ -58,10 +59,14 @@ fn read(card: &mut dyn Transport, model: Model) -> anyhow::Result<Vec<(Object, V
     Ok(contents)
 }
 
-fn write(card: &mut dyn Transport, contents: &[(Object, Vec<u8>)]) -> anyhow::Result<()> {
+fn write(
+    card: &mut dyn Transport,
+    model: Model,
+    contents: &[(Object, Vec<u8>)],
+) -> anyhow::Result<()> {
     let mut profile = open(&mut *card, WRITING_TIME).context("the card to copy to")?;
-    profile.authenticate(&cardwarden_card::ManagementKey::factory())?;
-    profile.ensure_card_key()?;
+    profile.authenticate(&authority(model.profile)?)?;
+    profile.ensure_identity()?;
     drop(profile);
     let mut channel = channel(card);
     for (object, bytes) in contents {

@@ -53,7 +53,7 @@ enum Action {
         #[command(flatten)]
         model: Model,
     },
-    /// Count the APDUs that reading a manifest of 500 bytes and a group of 1,500 takes
+    /// Count the APDUs that reading a manifest of 496 bytes and a group of 1,500 takes
     Count {
         #[command(flatten)]
         model: Model,

@@ -1,18 +1,24 @@
 //! What a company would do to a card, and what its adversaries would.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use cardwarden_card::{Issue, ManagementKey, NamedGroup, WRITING_TIME, issue, open};
+use cardwarden_card::{
+    Authority, Issue, ManagementKey, NamedGroup, Pin, WRITING_TIME, issue, open,
+};
 use cardwarden_policy::manifest::MAX_MANIFEST;
-use cardwarden_policy::{Account, Group, Manifest, Policy, Rejected, SigningKey};
+use cardwarden_policy::{Account, Group, Manifest, Policy, Rejected, Selectors, SigningKey};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use p256::pkcs8::der::Document;
 use serde_json::json;
 
-use crate::firmware::{Model, fresh_seed, power};
+use crate::firmware::{Application, Model, fresh_seed, power};
+
+/// The user's PIN that both firmwares leave the factory with.
+const USER_PIN: &[u8] = b"123456";
+/// The administrator's PIN that the `OpenPGP` firmware leaves the factory with.
+const ADMIN_PIN: &[u8] = b"12345678";
 
 /// Options of `lab-card provision`.
 #[derive(Args, Debug)]
@@ -43,6 +49,9 @@ pub struct Provision {
     /// One more group, behind the first
     #[arg(long = "and-group", value_name = "NAME[:KIND,…]=TOML")]
     more: Vec<String>,
+    /// Put the groups behind the card's PIN, which is 123456
+    #[arg(long)]
+    pin: bool,
     /// The company's DM server
     #[arg(long, value_name = "URL", requires_all = ["server_ca", "server_id"])]
     server_url: Option<String>,
@@ -81,16 +90,16 @@ pub fn provision(options: &Provision) -> anyhow::Result<serde_json::Value> {
         version: options.version,
         issued: Timestamp::now(),
         groups: groups(options)?,
+        releases: Vec::new(),
     };
     let receipt = power(&options.image, options.model, |card| {
         let mut profile = open(card, WRITING_TIME)?;
+        if options.pin {
+            profile.verify_pin(&user_pin()?)?;
+        }
+        let authority = authority(options.model.profile)?;
         let sign = |manifest: &Manifest| sign(&key, manifest, options.tamper);
-        anyhow::Ok(issue(
-            profile.as_mut(),
-            &ManagementKey::factory(),
-            &content,
-            sign,
-        )?)
+        anyhow::Ok(issue(profile.as_mut(), &authority, &content, sign)?)
     })??;
     Ok(json!({
         "image": options.image,
@@ -99,15 +108,31 @@ pub fn provision(options: &Provision) -> anyhow::Result<serde_json::Value> {
         "signer": key.anchor()?.id().to_string(),
         "groups": receipt.manifest.groups.iter().map(|group| json!({
             "name": group.name,
-            "kinds": group.kinds,
+            "kinds": group.selectors.kinds,
             "bytes": group.length,
+            "pin": group.pin,
             "containers": group.containers.iter().map(|tag| format!("{tag:06X}")).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "card": receipt.manifest.card.fingerprint().to_string(),
+        "copyable": receipt.manifest.card.is_copyable(),
         "manifest_bytes": receipt.length,
         "apdus": receipt.exchanges,
         "tampered": options.tamper.and_then(|tamper| tamper.to_possible_value())
             .map(|value| value.get_name().to_owned()),
     }))
+}
+
+/// What opens a card for writing as it leaves the factory.
+pub fn authority(profile: Application) -> anyhow::Result<Authority> {
+    Ok(match profile {
+        Application::Piv => Authority::ManagementKey(ManagementKey::factory()),
+        Application::Openpgp => Authority::AdminPin(Pin::new(ADMIN_PIN.to_vec())?),
+    })
+}
+
+/// The user's PIN of a card as it leaves the factory.
+pub fn user_pin() -> anyhow::Result<Pin> {
+    Ok(Pin::new(USER_PIN.to_vec())?)
 }
 
 /// Makes a company's key.
@@ -154,12 +179,24 @@ fn sign(
 
 fn groups(options: &Provision) -> anyhow::Result<Vec<NamedGroup>> {
     let account = account(options)?;
-    let kinds = options.kinds.iter().cloned().collect();
+    let group = |name: &str, kinds: Vec<String>, policy: &Path| {
+        let policy =
+            Policy::from_toml(&text(policy)?).with_context(|| policy.display().to_string())?;
+        let account = account.clone();
+        anyhow::Ok(NamedGroup {
+            name: name.to_owned(),
+            selectors: Selectors {
+                kinds: kinds.into_iter().collect(),
+                ..Selectors::default()
+            },
+            pin: options.pin,
+            group: Group { policy, account },
+        })
+    };
     let mut groups = vec![group(
         &options.group,
-        kinds,
+        options.kinds.clone(),
         &options.policy,
-        account.clone(),
     )?];
     for more in &options.more {
         let Some((name, policy)) = more.split_once('=') else {
@@ -171,23 +208,9 @@ fn groups(options: &Provision) -> anyhow::Result<Vec<NamedGroup>> {
             .filter(|kind| !kind.is_empty())
             .map(str::to_owned)
             .collect();
-        groups.push(group(name, kinds, Path::new(policy), account.clone())?);
+        groups.push(group(name, kinds, Path::new(policy))?);
     }
     Ok(groups)
-}
-
-fn group(
-    name: &str,
-    kinds: BTreeSet<String>,
-    policy: &Path,
-    account: Option<Account>,
-) -> anyhow::Result<NamedGroup> {
-    let policy = Policy::from_toml(&text(policy)?).with_context(|| policy.display().to_string())?;
-    Ok(NamedGroup {
-        name: name.to_owned(),
-        kinds,
-        group: Group { policy, account },
-    })
 }
 
 fn account(options: &Provision) -> anyhow::Result<Option<Account>> {

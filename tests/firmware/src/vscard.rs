@@ -74,16 +74,18 @@ fn answer(
 ) -> anyhow::Result<ControlFlow<()>> {
     match kind {
         ERROR => {
-            let code = body.iter().fold(0_u64, |code, byte| (code << 8) | u64::from(*byte));
+            let code = body
+                .iter()
+                .fold(0_u64, |code, byte| (code << 8) | u64::from(*byte));
             ensure!(code == 0, "the reader refuses the card with error {code}");
         }
-        APDU => match fault.respond(card, body) {
-            Some(answer) => send(reader, APDU, READER, &answer)?,
-            None => {
+        APDU => {
+            let Some(answer) = fault.respond(card, body) else {
                 send(reader, CARD_REMOVE, READER, &[])?;
                 return Ok(ControlFlow::Break(()));
-            }
-        },
+            };
+            send(reader, APDU, READER, &answer)?;
+        }
         // Power comes and goes with these; the firmware has no state that it has to lose.
         _ => {}
     }

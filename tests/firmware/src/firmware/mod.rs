@@ -6,8 +6,8 @@ mod platform;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use cardwarden_card::Transport;
 use cardwarden_card::reader::Error;
+use cardwarden_card::{Lengths, Transport};
 use clap::{Args, ValueEnum};
 use iso7816::Status;
 use iso7816::command::CommandView;
@@ -17,6 +17,10 @@ use self::platform::{Firmware, IMAGE, boot};
 /// Most data bytes of a command and most bytes of an answer (`apdu_dispatch`, which both
 /// firmwares' product uses, and `EXTENDED_LENGTH_INFO` of `opcard`).
 const MESSAGE: usize = 0x1DB9;
+/// Bytes of an extended command beside its data (ISO/IEC 7816-4, 5.1).
+const COMMAND_FRAME: usize = 9;
+/// Bytes of an answer beside its data.
+const ANSWER_FRAME: usize = 2;
 /// Most bytes of an answer to a short command.
 const SHORT: usize = 256;
 /// Offset of CLA's bit that announces more (ISO/IEC 7816-4, 5.1.1).
@@ -192,5 +196,16 @@ fn status_only(status: Status) -> Vec<u8> {
 impl Transport for Card<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(self.respond(command))
+    }
+
+    fn lengths(&self) -> Lengths {
+        if self.model.extended {
+            Lengths::extended(
+                MESSAGE.saturating_sub(COMMAND_FRAME),
+                MESSAGE.saturating_sub(ANSWER_FRAME),
+            )
+        } else {
+            Lengths::Short
+        }
     }
 }

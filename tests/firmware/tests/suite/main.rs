@@ -12,9 +12,17 @@
 #[path = "../../../../agent/src/card/mod.rs"]
 mod card;
 #[cfg(test)]
+mod counts;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod issuing;
 #[cfg(test)]
 mod lab;
+#[cfg(test)]
+mod openpgp;
+#[cfg(test)]
+mod opensc;
 #[cfg(test)]
 mod pcscd;
 #[cfg(test)]

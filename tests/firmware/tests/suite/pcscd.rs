@@ -3,10 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use cardwarden_card::{
-    ManagementKey, READING_TIME, Readers, WRITING_TIME, issue, open, read_selected,
-};
-use cardwarden_policy::Anchors;
+use cardwarden_card::{READING_TIME, Readers, open};
 use pcsc::State;
 
 use crate::lab;
@@ -18,34 +15,18 @@ fn what_is_written_over_pcscd_reads_back_and_piv_tool_sees_the_same() {
         let _card = lab::insert(&folder.join("image"), None);
         lab::wait_for(State::PRESENT, true);
         let readers = Readers::open().unwrap();
-        let key = lab::company();
         let mut connection = readers.connect(None).unwrap();
-        let mut profile = open(connection.transaction().unwrap(), WRITING_TIME).unwrap();
         let began = Instant::now();
-        let receipt = issue(
-            profile.as_mut(),
-            &ManagementKey::factory(),
-            &lab::content(1, 2),
-            |manifest| key.sign(manifest),
-        )
-        .unwrap();
+        let receipt = lab::issue_over(connection.transaction().unwrap(), lab::PIV, 1, 2).unwrap();
         println!(
             "issued in {} APDUs, {:?}",
             receipt.exchanges,
             began.elapsed()
         );
-        drop(profile);
-        let anchors = Anchors::from_iter([key.anchor().unwrap()]);
         let began = Instant::now();
-        let mut profile = open(connection.transaction().unwrap(), READING_TIME).unwrap();
-        let selected = read_selected(profile.as_mut(), &anchors, "laptop", None).unwrap();
-        println!(
-            "read in {} APDUs, {:?}",
-            profile.exchanges(),
-            began.elapsed()
-        );
+        let selected = lab::read_over(connection.transaction().unwrap()).unwrap();
+        println!("read in {:?}", began.elapsed());
         assert_eq!(*selected.verified, receipt.manifest);
-        drop(profile);
         drop(connection);
         assert!(piv_tool_reads_manifest().ends_with(&selected.manifest));
     });
@@ -127,9 +108,8 @@ fn a_card_that_misbehaves_is_told_by_a_word() {
             lab::wait_for(State::PRESENT, true);
             let readers = Readers::open().unwrap();
             let mut connection = readers.connect(None).unwrap();
-            let mut profile = open(connection.transaction().unwrap(), READING_TIME).unwrap();
-            assert_eq!(profile.read_manifest().unwrap_err().code(), code, "{fault}");
-            drop(profile);
+            let error = lab::read_over(connection.transaction().unwrap()).unwrap_err();
+            assert_eq!(error.code(), code, "{fault}");
             drop(connection);
             drop(card);
             lab::wait_for(State::EMPTY, true);
