@@ -126,7 +126,7 @@ impl World for Machine {
 struct Inputs {
     /// The card thread runs for as long as this lives.
     reader: card::Reader,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: mpsc::Receiver<Order>,
     cards: mpsc::Receiver<CardEvent>,
     requests: mpsc::Receiver<Request>,
     server: watch::Receiver<ServerStatus>,
@@ -177,16 +177,9 @@ fn assemble(
     let queue = Queue::open(&settings.state)
         .map(Arc::new)
         .map_err(Error::Queue)?;
-    let (anchors, problems) = settings.anchors();
-    let properties = properties::of_device(&settings, &identity.device, &dm::model());
-    let (expectation, expected) = watch::channel(Expectation {
-        properties: properties.clone(),
-        association: identity.association,
-        bonds: Vec::new(),
-        device_key: identity.spki.clone(),
-        anchors: Arc::new(anchors.clone()),
-    });
-    let (order, orders) = mpsc::unbounded_channel();
+    let (fixed, problems) = fixed(settings, &identity, &queue);
+    let (expectation, expected) = watch::channel(before_any_card(&fixed, &identity));
+    let (order, orders) = mpsc::channel(QUEUE);
     let (status, published) = watch::channel(Arc::new(Status::at_start(&identity)));
     let (links, linked) = watch::channel(Vec::new());
     let (wanted, asked) = watch::channel(Wanted::default());
@@ -196,17 +189,10 @@ fn assemble(
     let (event, cards) = mpsc::channel(QUEUE);
     let nudge = Arc::new(dm::Nudge::default());
 
-    let folder = settings.state.clone();
+    let folder = fixed.folder.clone();
     let machine = Machine {
         devices: Devices::default(),
-        runtime: settings.runtime.clone(),
-    };
-    let fixed = Fixed {
-        settings,
-        folder: folder.clone(),
-        anchors,
-        properties,
-        queue: Arc::clone(&queue),
+        runtime: fixed.settings.runtime.clone(),
     };
     let outputs = Outputs {
         status,
@@ -240,6 +226,31 @@ fn assemble(
         refusals,
     };
     Ok((owner, inputs))
+}
+
+/// What does not change while the agent runs, and the files of `trust.d` that hold no key.
+fn fixed(settings: Settings, identity: &Identity, queue: &Arc<Queue>) -> (Fixed, Vec<String>) {
+    let (anchors, problems) = settings.anchors();
+    let properties = properties::of_device(&settings, &identity.device, &dm::model());
+    let fixed = Fixed {
+        folder: settings.state.clone(),
+        settings,
+        anchors,
+        properties,
+        queue: Arc::clone(queue),
+    };
+    (fixed, problems)
+}
+
+/// What cards are measured by before the owner says so.
+fn before_any_card(fixed: &Fixed, identity: &Identity) -> Expectation {
+    Expectation {
+        properties: fixed.properties.clone(),
+        association: identity.association,
+        bonds: Vec::new(),
+        device_key: identity.spki.clone(),
+        anchors: Arc::new(fixed.anchors.clone()),
+    }
 }
 
 /// Tells what was found wrong before there was an owner to tell it.

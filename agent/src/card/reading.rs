@@ -15,6 +15,7 @@ use cardwarden_card::{Connection, NotTaken, Pin, Profile, READING_TIME, open, re
 use cardwarden_policy::trust::Introduction;
 use cardwarden_policy::{Endorsement, GroupEntry, Manifest, Rejected, Verified};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{CardEvent, CardReading, Expectation, PinNeeded};
 
@@ -180,13 +181,13 @@ impl Conversation<'_> {
             });
         }
         let (association, properties) = self.expectation.of(manifest.signer());
-        let entry = manifest.select(&properties).ok_or_else(|| {
+        let entry = manifest.select(&properties).cloned().ok_or_else(|| {
             NotTaken::Rejected(Rejected::NoGroup {
                 kind: properties.kind.clone(),
                 wanted: properties.group.clone(),
             })
         })?;
-        let group = match self.ask(entry, pin).map_err(NotTaken::Card)? {
+        let group = match self.ask(&entry, pin).map_err(NotTaken::Card)? {
             Asked::Group(group) => group,
             Asked::PinNeeded { tries, wrong } => {
                 return Ok(CardEvent::PinNeeded(PinNeeded {
@@ -199,6 +200,18 @@ impl Conversation<'_> {
                 }));
             }
         };
+        self.prove(directory, &entry, group, (association, nonce))
+    }
+
+    /// Believes a group, and has the card show that it is the one that its company issued.
+    fn prove(
+        mut self,
+        directory: Directory,
+        entry: &GroupEntry,
+        group: Vec<u8>,
+        (association, nonce): (Uuid, Vec<u8>),
+    ) -> Result<CardEvent, NotTaken> {
+        let manifest = &directory.manifest;
         let began = Instant::now();
         let mandate = manifest.group(entry, &group).map_err(NotTaken::Rejected)?;
         self.believing = self.believing.saturating_add(began.elapsed());
@@ -292,9 +305,10 @@ impl Conversation<'_> {
 /// Whether all that is wrong is that nobody here trusts the company's key, which signed or let
 /// another key sign.
 fn is_unknown(why: &Rejected) -> bool {
-    let unknown = Rejected::UnknownSigner { key: String::new() }.code();
-    match why {
-        Rejected::Delegation(why) => why.code() == unknown,
-        why => why.code() == unknown,
-    }
+    let cause = if let Rejected::Delegation(cause) = why {
+        cause
+    } else {
+        why
+    };
+    matches!(cause, Rejected::UnknownSigner { .. })
 }

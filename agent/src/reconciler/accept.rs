@@ -47,12 +47,12 @@ impl From<Rejected> for Declined {
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// A card counts for nothing; what was in force stays.
-    pub(super) fn refuse(&mut self, code: &'static str, text: String) {
+    pub(super) fn refuse(&mut self, code: &'static str, text: &str) {
         let news = self
             .problems
             .get("card-refused")
             .is_none_or(|known| known.text != text);
-        self.problem("card-refused", &text);
+        self.problem("card-refused", text);
         if let Some(problem) = self.problems.get_mut("card-refused") {
             code.clone_into(&mut problem.code);
         }
@@ -66,7 +66,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 at,
                 event: Event::Rejected {
                     code: code.to_owned(),
-                    problem: text.clone(),
+                    problem: text.to_owned(),
                 },
             });
         }

@@ -47,14 +47,14 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 problem,
             } => {
                 self.forget(|known| known == reader);
-                self.refuse(code, format!("the card in {reader}: {problem}"));
+                self.refuse(code, &format!("the card in {reader}: {problem}"));
             }
             CardEvent::PinNeeded(needed) => self.on_pin_needed(needed),
             CardEvent::Release {
                 reader,
                 directory,
                 statement,
-            } => self.on_release(reader, &directory, &statement),
+            } => self.on_release(&reader, &directory, &statement),
             CardEvent::Reading(reading) => self.on_reading(*reading),
         }
     }
@@ -121,13 +121,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     fn decline(&mut self, reading: CardReading, declined: Declined) {
         let in_reader = format!("the card in {}", reading.reader);
         match declined {
-            Declined::Rejected(why) => self.refuse(why.code(), format!("{in_reader}: {why}")),
+            Declined::Rejected(why) => self.refuse(why.code(), &format!("{in_reader}: {why}")),
             Declined::Replaced { version, since } => {
                 let text = format!(
                     "{in_reader}: another card of version {version} was issued in its place, at \
                      {since}. Use that one"
                 );
-                self.refuse("replaced-card", text);
+                self.refuse("replaced-card", &text);
             }
             Declined::NotSaved { problem } => self.problem("not-saved", &problem),
             Declined::FarewellFirst => self.problem("not-queued", FAREWELL_FIRST),
@@ -266,8 +266,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Has the card thread do something.
     pub(super) fn order(&self, order: Order) {
-        if self.outputs.orders.send(order).is_err() {
-            tracing::debug!("no card thread takes orders");
+        if let Err(error) = self.outputs.orders.try_send(order) {
+            tracing::warn!("cards are read again only when they are put in again: {error}");
         }
     }
 

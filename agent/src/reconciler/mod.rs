@@ -87,7 +87,7 @@ pub(crate) struct Outputs {
     /// What a card is measured against.
     pub(crate) expectation: watch::Sender<Expectation>,
     /// What the card thread is asked to do.
-    pub(crate) orders: mpsc::UnboundedSender<Order>,
+    pub(crate) orders: mpsc::Sender<Order>,
     /// What is asked of the device's surroundings.
     pub(crate) wanted: watch::Sender<Wanted>,
     /// Wakes the exchange with the server.

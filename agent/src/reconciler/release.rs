@@ -81,12 +81,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Takes what a card says of a release.
     pub(super) fn on_release(
         &mut self,
-        reader: String,
+        reader: &str,
         directory: &Verified<Manifest>,
         statement: &[u8],
     ) {
         self.saw(Inserted {
-            reader: reader.clone(),
+            reader: reader.to_owned(),
             company: directory.company.clone(),
             signer: directory.signer(),
             card: Some(directory.card.fingerprint()),
@@ -104,7 +104,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                     "the card in {reader}: {}",
                     cardwarden_policy::explain::chain(&refused)
                 );
-                self.refuse("release-refused", text);
+                self.refuse("release-refused", &text);
             }
         }
     }

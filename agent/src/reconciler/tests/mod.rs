@@ -90,7 +90,7 @@ struct Bench {
     owner: Reconciler<Memory, Fake>,
     status: watch::Receiver<Published>,
     links: watch::Receiver<Vec<Arc<Link>>>,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: mpsc::Receiver<Order>,
     expectation: watch::Receiver<Expectation>,
     wanted: watch::Receiver<Wanted>,
 }
@@ -135,7 +135,7 @@ impl Bench {
             device_key: identity.spki.clone(),
             anchors: Arc::new(anchors.clone()),
         });
-        let (order, orders) = mpsc::unbounded_channel();
+        let (order, orders) = mpsc::channel(4);
         let (wanted, asked) = watch::channel(Wanted::default());
         let outputs = Outputs {
             status,
