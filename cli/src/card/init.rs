@@ -135,16 +135,17 @@ impl Ready {
                 continue;
             }
             let count = |holds: &str| places.iter().filter(|one| one.holds == holds).count();
-            lines.pair(
-                name,
-                &format!(
-                    "{free} bytes free in {} of {} containers; {} hold ours, {} something of others",
-                    count("nothing"),
-                    places.len(),
-                    count("ours"),
-                    count("foreign")
-                ),
+            let mut room = format!(
+                "{free} bytes free in {} of {} containers; {} hold ours, {} something of others",
+                count("nothing"),
+                places.len(),
+                count("ours"),
+                count("foreign")
             );
+            if count("hidden") > 0 {
+                room.push_str("; the others are seen with the PIN (--pin-file)");
+            }
+            lines.pair(name, &room);
         }
         for place in &self.containers {
             let pin = if place.pin { ", PIN" } else { "" };

@@ -139,7 +139,7 @@ mod tests {
         };
         assert_eq!(
             shown("card", Some("openpgp"), Directory::unread(problem)),
-            "card   Virtual PCD 00 00\n  Card     OpenPGP\n  Holds    \
+            "card   Virtual PCD 00 00\n  Card     OpenPGP\n  State    \
              the card holds no company's policy (not-ours)\n"
         );
     }

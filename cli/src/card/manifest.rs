@@ -93,7 +93,7 @@ impl Directory {
         let mut line = |name: &str, what: &str| lines.pair(name, &harmless(what));
         if let Some(Problem { code, text }) = &self.problem {
             let name = if *code == "not-ours" {
-                "Holds"
+                "State"
             } else {
                 "Refused"
             };

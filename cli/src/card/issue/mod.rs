@@ -26,7 +26,7 @@ use serde::Serialize;
 use self::args::{Issue, People};
 use self::certificate::CertificateAuthority;
 use self::journal::{Journal, Stage};
-use self::one::{Bench, Order};
+use self::one::{Bench, OTHER_CARD, Order};
 use self::queue::Queue;
 use self::record::Record;
 use self::staff::Person;
@@ -40,7 +40,7 @@ use crate::file::{self, Readable};
 use crate::output::{Lines, Output, harmless, tell};
 
 /// What a card can fail with that says nothing of the next card.
-const OF_THE_CARD: [&str; 15] = [
+const OF_THE_CARD: [&str; 14] = [
     "card-fault",
     "card-full",
     "foreign-object",
@@ -49,13 +49,12 @@ const OF_THE_CARD: [&str; 15] = [
     "no-card",
     "no-card-key",
     "no-identity",
+    "no-reader",
     "not-ours",
-    "other-card",
+    OTHER_CARD,
     "removed",
     "reset",
-    "time",
     "torn",
-    "unreadable",
 ];
 
 /// Somebody who gets a card, and what is to be on it.

@@ -16,6 +16,9 @@ use crate::card::shown::hex;
 use crate::card::write::{Company, not_issued};
 use crate::failure::{Exit, Failure};
 
+/// The word for a card that is not the one to write now.
+pub(super) const OTHER_CARD: &str = "other-card";
+
 /// Everything that cards are made with.
 pub(super) struct Bench {
     pub(super) company: Company,
@@ -266,6 +269,6 @@ fn fingerprint(card: &CardIdentity) -> String {
 fn other_card(failure: Failure) -> Refusal {
     Refusal::Other(Trouble {
         failure,
-        code: "other-card",
+        code: OTHER_CARD,
     })
 }
