@@ -43,6 +43,7 @@ keep() {
   $b mount --bind "/disk/$1" "/new$2" || stop "$2"
 }
 keep state /var/lib/cardwarden 700
+keep floor /var/lib/cardwarden-floor 700
 keep config /etc/cardwarden 755
 keep lab /var/lib/lab 755
 for dir in dev proc sys; do $b mount --move /$dir /new/$dir; done

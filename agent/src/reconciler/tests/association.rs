@@ -309,13 +309,14 @@ fn a_second_company_is_let_in_only_where_the_first_says_so_and_then_the_stricter
     assert_eq!(status.functions[&Function::Camera].company, "B Company");
     assert_eq!(status.functions[&Function::Bluetooth].company, "C Company");
     let of = |association| -> Vec<Function> {
-        let told = bench.told_to(association);
-        told.into_iter()
-            .filter_map(|event| match event {
-                Event::Function(outcome) => Some(outcome.function),
-                _ => None,
-            })
-            .collect()
+        let told = bench.told_to(association).into_iter();
+        told.filter_map(|event| {
+            let Event::Function(outcome) = event else {
+                return None;
+            };
+            Some(outcome.function)
+        })
+        .collect()
     };
     assert_eq!(of(first), [Function::Camera]);
     assert_eq!(of(second), [Function::Bluetooth]);
