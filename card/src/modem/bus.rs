@@ -8,7 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 use zbus::{Connection, OwnedObjectPath, OwnedVariant};
 
 use super::answer::Line;
-use super::{Failure, Terminal};
+use super::port::is_number;
+use super::{Failure, SESSION, Terminal};
 
 /// `ModemManager`'s name on the bus, and the begin of its interfaces' names.
 const SERVICE: &str = "org.freedesktop.ModemManager1";
@@ -125,15 +126,11 @@ impl Terminal for Bus {
         Ok(lines
             .filter_map(|line| match Line::of(line, word) {
                 Line::Answer(answer) => Some(answer.to_owned()),
-                Line::Other if is_number(line) => Some(line.to_owned()),
+                Line::Other if word == SESSION && is_number(line) => Some(line.to_owned()),
                 Line::Other | Line::Done | Line::Refused(_) => None,
             })
             .collect())
     }
-}
-
-fn is_number(line: &str) -> bool {
-    !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Tells what an error of `ModemManager`'s means.

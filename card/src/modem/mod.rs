@@ -34,6 +34,8 @@ use crate::transport::Transport;
 pub const COMMAND_TIME: Duration = Duration::from_secs(10);
 /// What the setting says for the only modem that `ModemManager` has.
 pub const MODEM_MANAGER: &str = "modemmanager";
+/// The word before a session's number.
+const SESSION: &str = "+CCHO";
 /// Where `ModemManager`'s modems are.
 const MODEM_PATH: &str = "/org/freedesktop/ModemManager1/Modem/";
 
@@ -150,6 +152,18 @@ impl<T: Terminal + ?Sized> Terminal for Box<T> {
     }
 }
 
+impl<T: Terminal + ?Sized> Terminal for &mut T {
+    fn command(
+        &mut self,
+        line: &str,
+        name: &'static str,
+        word: &str,
+        time: Duration,
+    ) -> Result<Vec<String>, Failure> {
+        T::command(self, line, name, word, time)
+    }
+}
+
 /// Reaches the SIM of the modem that a setting names: a device file, `modemmanager`, or the object
 /// path of one of `ModemManager`'s modems.
 pub fn open(setting: &str) -> Result<Sim<Box<dyn Terminal>>, Error> {
@@ -209,7 +223,7 @@ impl<T: Terminal> Sim<T> {
 /// does not know the application by its name.
 fn open_session(terminal: &mut impl Terminal) -> Result<Option<Way>, Failure> {
     let command = format!("AT+CCHO=\"{}\"", answer::digits(AID));
-    match terminal.command(&command, "AT+CCHO", "+CCHO", COMMAND_TIME) {
+    match terminal.command(&command, "AT+CCHO", SESSION, COMMAND_TIME) {
         Ok(answers) => answers
             .first()
             .and_then(|answer| answer.parse().ok())

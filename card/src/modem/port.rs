@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::termios;
 
 use super::answer::{Line, Lines};
-use super::{Failure, Terminal};
+use super::{Failure, SESSION, Terminal};
 
 /// How often a modem that was in the middle of something is asked whether it listens.
 const GREETINGS: u32 = 3;
@@ -25,6 +25,8 @@ const MAX_STALE: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Port<T> {
     line: T,
+    /// What arrived of a line whose end did not, so that no half of one is taken for a whole.
+    arriving: Lines,
     /// Whether an answer may still come that was given up: all that follows would be mistaken.
     is_lost: bool,
 }
@@ -56,6 +58,7 @@ impl<T: Read + Write + AsFd> Port<T> {
     pub fn greet(line: T) -> Result<Self, Failure> {
         let mut port = Self {
             line,
+            arriving: Lines::default(),
             is_lost: false,
         };
         let mut last = Failure::Silent { command: "AT" };
@@ -78,7 +81,12 @@ impl<T: Read + Write + AsFd> Port<T> {
         let mut left = MAX_STALE;
         while left > 0 && self.is_ready(PollFlags::POLLIN, Instant::now())? {
             match self.read()? {
-                Some(bytes) => left = left.saturating_sub(bytes.len()),
+                Some(bytes) => {
+                    left = left.saturating_sub(bytes.len());
+                    for byte in bytes {
+                        drop(self.arriving.push(byte));
+                    }
+                }
                 None => break,
             }
         }
@@ -133,11 +141,10 @@ impl<T: Read + Write + AsFd> Port<T> {
 
     /// Gathers lines until one ends the answer; `None` when the time is over before.
     fn answer(&mut self, word: &str, end: Instant) -> Result<Option<Reply>, Failure> {
-        let mut lines = Lines::default();
         let mut answers = Vec::new();
         while self.is_ready(PollFlags::POLLIN, end)? {
             for byte in self.read()?.unwrap_or_default() {
-                let Some(line) = lines.push(byte) else {
+                let Some(line) = self.arriving.push(byte) else {
                     continue;
                 };
                 match Line::of(&line, word) {
@@ -145,7 +152,7 @@ impl<T: Read + Write + AsFd> Port<T> {
                     Line::Refused(reason) => return Ok(Some(Err(reason.to_owned()))),
                     Line::Answer(answer) => answers.push(answer.to_owned()),
                     // Some modems answer +CCHO with the bare number (TS 27.007 before release 12).
-                    Line::Other if !word.is_empty() && is_number(&line) => answers.push(line),
+                    Line::Other if word == SESSION && is_number(&line) => answers.push(line),
                     Line::Other => {}
                 }
                 // One answer has one line; a modem that chatters is none.
@@ -171,7 +178,7 @@ fn is_unplugged(error: &io::Error) -> bool {
     error.raw_os_error().map(nix::Error::from_raw) == Some(nix::Error::EIO)
 }
 
-fn is_number(line: &str) -> bool {
+pub(super) fn is_number(line: &str) -> bool {
     !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -203,8 +203,9 @@ impl Shelf for Pkcs15<'_> {
     }
 
     fn manifests(&self) -> Vec<u32> {
-        let container = |fid: &u16| layout::container(*fid, layout::FILE).id;
-        MANIFESTS.iter().map(container).collect()
+        let used = self.shown().map(|shown| shown.manifest);
+        let others = MANIFESTS.into_iter().filter(|fid| Some(*fid) != used);
+        used.into_iter().chain(others).map(u32::from).collect()
     }
 
     fn containers(&self) -> &[Container] {

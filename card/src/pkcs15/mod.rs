@@ -22,14 +22,14 @@ use cardwarden_policy::statement::{Endorsement, Proof};
 use coset::TaggedCborSerializable as _;
 
 use self::file::{Files, MF, Name, Structure, short_id};
-use self::layout::{DIR, ICCID, MANIFESTS, TOKEN};
+use self::layout::{DIR, ICCID, TOKEN};
 use self::object::{AID, PinObject};
 pub use self::preparing::initialise;
 use crate::apdu::Channel;
 use crate::authority::{Authority, Pin};
 use crate::profile::{Act, Application, Error, NotSelected, Placement, Profile, Wanted};
 use crate::room::{self, Room};
-use crate::shelf::{self, Container, Held, Shelf as _};
+use crate::shelf::{self, Container, Shelf as _};
 
 /// What the profile is called, also in manifests.
 const NAME: &str = "pkcs15";
@@ -328,14 +328,7 @@ impl Profile for Pkcs15<'_> {
     fn erase(&mut self) -> Result<(), Error> {
         self.know()?;
         self.survey()?;
-        shelf::erase(self)?;
-        // One of both was written, but never shown.
-        for fid in MANIFESTS {
-            if matches!(self.peek(fid.into())?, Held::Ours(_)) {
-                shelf::Shelf::write(self, fid.into(), &[])?;
-            }
-        }
-        Ok(())
+        shelf::erase(self)
     }
 
     fn room(&mut self) -> Result<Vec<Room>, Error> {
