@@ -170,12 +170,13 @@ fn close(transaction: Transaction<'_>) {
     }
 }
 
-/// Whether a command may open the card for what not everybody may do: VERIFY, EXTERNAL
-/// AUTHENTICATE, or GENERAL AUTHENTICATE with PIV's management key.
+/// Whether a command may open the card for what not everybody may do: VERIFY, CHANGE REFERENCE
+/// DATA, RESET RETRY COUNTER, EXTERNAL AUTHENTICATE, or GENERAL AUTHENTICATE with PIV's management
+/// key.
 const fn opens(command: &[u8]) -> bool {
     matches!(
         command,
-        [_, 0x20 | 0x21 | 0x82, _, _, _, ..] | [_, 0x87, _, 0x9B, ..]
+        [_, 0x20 | 0x21 | 0x24 | 0x2C | 0x82, _, _, _, ..] | [_, 0x87, _, 0x9B, ..]
     )
 }
 
@@ -206,6 +207,7 @@ mod tests {
         for opening in [
             [0, 0x20, 0, 0x80, 8].as_slice(),
             &[0, 0x82, 0, 0, 8],
+            &[0, 0x24, 0, 0x80, 16],
             &[0, 0x87, 3, 0x9B, 4],
         ] {
             assert!(opens(opening), "{opening:02X?}");
