@@ -30,6 +30,7 @@ use crate::reconciler::{Fixed, Outputs, Reconciler, World};
 use crate::request::{Refused, Request};
 use crate::settings::Settings;
 use crate::status::{ServerStatus, Status};
+use crate::store::Store;
 use crate::{bus, identity};
 
 /// After passing refusals on, this long passes before the next: a program that tries in a loop
@@ -171,9 +172,7 @@ fn assemble(
     programs: Programs,
     refusals: Refusals,
 ) -> Result<(Owner, Inputs), Error> {
-    let (identity, complaint) =
-        Identity::load_or_stand_in(&settings.state, &Keys::at(settings.device_key))
-            .map_err(Error::Identity)?;
+    let (identity, complaint) = identify(&settings).map_err(Error::Identity)?;
     let queue = Queue::open(&settings.state)
         .map(Arc::new)
         .map_err(Error::Queue)?;
@@ -251,6 +250,18 @@ fn before_any_card(fixed: &Fixed, identity: &Identity) -> Expectation {
         device_key: identity.spki.clone(),
         anchors: Arc::new(fixed.anchors.clone()),
     }
+}
+
+/// Who this device is. While no company relies on it, a key that is lost is made anew.
+fn identify(settings: &Settings) -> Result<(Identity, Option<identity::Error>), identity::Error> {
+    let keys = Keys::at(settings.device_key);
+    let (identity, complaint) = Identity::load_or_stand_in(&settings.state, &keys)?;
+    let kept = Store::new(&settings.state, &settings.floor).load().state;
+    let is_free = kept.lost.is_none() && kept.associations.is_empty() && kept.untold.is_empty();
+    if is_free && complaint.is_none() {
+        return Ok((identity.with_a_key(&settings.state, &keys), None));
+    }
+    Ok((identity, complaint))
 }
 
 /// Tells what was found wrong before there was an owner to tell it.

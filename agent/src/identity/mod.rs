@@ -36,9 +36,6 @@ pub(crate) struct Identity {
     /// The public key, `SubjectPublicKeyInfo` in DER.
     #[serde(skip)]
     pub(crate) spki: Vec<u8>,
-    /// Where a key is made when this one is lost.
-    #[serde(skip)]
-    keys: Keys,
 }
 
 /// Why there is no identity.
@@ -88,7 +85,6 @@ impl Identity {
                     serde_json::from_slice(&bytes).map_err(|_malformed| damaged())?;
                 identity.key = identity.key.at(&keys.tpm);
                 identity.spki = identity.key.public().to_vec();
-                identity.keys = keys.clone();
                 Ok(identity)
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -124,18 +120,33 @@ impl Identity {
         durable::replace(&path, &bytes).map_err(file)
     }
 
-    /// The same device, ready for another association. It is another device where the key is lost
-    /// (its TPM was cleared): a server knows a device by its key. Waits for the TPM, if it is in one.
+    /// The same device, ready for another association.
     pub(crate) fn renewed(&self) -> Self {
-        if self.key.is_lost() {
-            match Self::make(&self.keys) {
-                Ok(identity) => return identity,
-                Err(error) => tracing::warn!("the lost key stays: {}", chain(&error)),
-            }
-        }
         Self {
             association: Uuid::new_v4(),
             ..self.clone()
+        }
+    }
+
+    /// The same device, or another one where the key is lost for good (its TPM was cleared): a
+    /// server knows a device by its key. Only while no company relies on this device. Waits for the
+    /// TPM, if the key is in one.
+    pub(crate) fn with_a_key(self, folder: &Path, keys: &Keys) -> Self {
+        if !self.key.is_lost() {
+            return self;
+        }
+        let made = Self::make(keys).and_then(|identity| identity.save(folder).map(|()| identity));
+        match made {
+            Ok(identity) => {
+                tracing::warn!(
+                    "the device's key was lost with its TPM; this is another device now"
+                );
+                identity
+            }
+            Err(error) => {
+                tracing::warn!("the lost key of the device stays: {}", chain(&error));
+                self
+            }
         }
     }
 
@@ -146,7 +157,6 @@ impl Identity {
             association: Uuid::new_v4(),
             spki: key.public().to_vec(),
             key,
-            keys: keys.clone(),
         })
     }
 }

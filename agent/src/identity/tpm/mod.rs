@@ -64,7 +64,7 @@ pub(crate) enum Error {
     #[error(
         "the TPM was cleared, or is another one, and the device's key is lost. What is in force \
          stays in force; the server is not reached any more. Ask your administrator to release \
-         this device, then put the card in again"
+         this device, restart it, and put the card in"
     )]
     Lost,
     /// It takes no passwords for a while.

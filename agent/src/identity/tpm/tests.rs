@@ -15,7 +15,6 @@ use tss_esapi::interface_types::resource_handles::{Hierarchy, Provision};
 use tss_esapi::interface_types::session_handles::AuthSession;
 use tss_esapi::structures::{Auth, CapabilityData};
 use tss_esapi::tcti_ldr::{NetworkTPMConfig, TctiNameConf};
-use uuid::Uuid;
 
 use super::emulator::Emulator;
 use super::esys::{STORAGE_ROOT, root_template};
@@ -120,15 +119,6 @@ fn is_in_tpm(identity: &Identity) -> bool {
     Tss2Key::is_meant(&identity.key.to_pem().unwrap())
 }
 
-/// What others know of a device.
-fn who(identity: &Identity) -> (String, Uuid, Vec<u8>) {
-    (
-        identity.device.clone(),
-        identity.association,
-        identity.spki.clone(),
-    )
-}
-
 fn assert_signs(key: &DeviceKey) {
     assert_verifies(key, &key.sign(b"message").unwrap());
 }
@@ -155,7 +145,7 @@ fn a_key_in_the_tpm_signs_after_a_restart_and_leaves_nothing_there() {
     assert_signs(&made.key);
     let machine = machine.restart();
     let read = machine.identity(KeyPlace::Tpm);
-    assert_eq!(who(&read), who(&made));
+    assert_eq!(read, made);
     assert_signs(&read.key);
     assert_eq!(machine.held(0x8000_0000), 0, "transient");
     assert_eq!(machine.held(0x8100_0000), 0, "persistent");
@@ -168,7 +158,7 @@ fn a_new_key_goes_to_the_tpm_unless_the_setting_says_otherwise_and_an_old_one_st
     let in_file = machine.identity(KeyPlace::File);
     assert!(!is_in_tpm(&in_file));
     for place in [KeyPlace::Auto, KeyPlace::Tpm] {
-        assert_eq!(who(&machine.identity(place)), who(&in_file));
+        assert_eq!(machine.identity(place), in_file);
     }
     let another = tempfile::tempdir().unwrap();
     let keys = machine.tpm.keys(KeyPlace::Auto);
@@ -199,21 +189,25 @@ fn without_a_tpm_a_new_key_goes_to_a_file_or_nowhere() {
 }
 
 #[test]
-fn a_cleared_tpm_is_told_the_identity_stays_and_the_next_association_is_anothers() {
+fn a_cleared_tpm_is_told_and_the_identity_stays_as_long_as_a_company_relies_on_it() {
     let machine = Machine::new();
     let made = machine.identity(KeyPlace::Auto);
     machine.clear();
     let read = machine.identity(KeyPlace::Auto);
-    assert_eq!(who(&read), who(&made));
+    assert_eq!(read, made);
     let why = why_not(&read.key);
     assert!(matches!(why, Error::Lost), "{why}");
     assert!(why.to_string().contains("administrator"), "{why}");
-    let renewed = read.renewed();
-    assert_ne!(renewed.device, read.device);
-    assert_ne!(renewed.spki, read.spki);
-    assert_signs(&renewed.key);
-    // While the key is there, it is the same device.
-    assert_eq!(renewed.renewed().device, renewed.device);
+    assert_eq!(read.renewed().spki, made.spki);
+    let keys = machine.tpm.keys(KeyPlace::Auto);
+    let other = read.with_a_key(machine.state.path(), &keys);
+    assert_ne!(other.device, made.device);
+    assert_ne!(other.spki, made.spki);
+    assert_signs(&other.key);
+    // It is kept, and no third one follows.
+    assert_eq!(machine.identity(KeyPlace::Auto), other);
+    let same = other.clone().with_a_key(machine.state.path(), &keys);
+    assert_eq!(same, other);
 }
 
 #[test]
@@ -259,7 +253,7 @@ fn a_tpm_that_is_gone_is_told_and_the_key_is_not_given_up() {
     assert!(why.is_none());
     assert_eq!(read.spki, made.spki);
     assert!(matches!(why_not(&read.key), Error::Gone { .. }));
-    assert_eq!(read.renewed().spki, made.spki);
+    assert_eq!(read.clone().with_a_key(state.path(), &keys), read);
     let tpm = Emulator::start(memory.path());
     assert_signs(&read.key.at(&tpm.tpm()));
 }

@@ -135,7 +135,8 @@ fn without_support_for_tpms_the_identity_stays_and_says_what_is_missing() {
     );
     let why = identity.key.sign(b"message").unwrap_err().to_string();
     assert!(why.contains("without support for TPMs"), "{why}");
-    assert_eq!(identity.renewed().key, identity.key);
+    let keys = Keys::at(KeyPlace::Auto);
+    assert_eq!(identity.clone().with_a_key(folder.path(), &keys), identity);
 }
 
 /// Where a TPM is demanded and the agent cannot speak with one, no other kind of key is kept.
