@@ -35,6 +35,8 @@ pub const HOST_PACKAGES: &[Wanted] = &[
     ("qemu-system-x86", "runs the guest"),
     ("pcscd", "card tests on the host"),
     ("vsmartcard-vpcd", "the virtual card reader"),
+    ("vsmartcard-vpicc", "a card with files that others wrote"),
+    ("python3-pycryptodome", "what that card computes with"),
     ("opensc", "an independent reader and writer of cards"),
     ("softhsm2", "a token that holds signing keys"),
     ("libtss2-dev", "the agent talks to TPMs"),

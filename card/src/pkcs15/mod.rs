@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cardwarden_policy::Manifest;
 use cardwarden_policy::manifest::{CardIdentity, GroupEntry};
 use cardwarden_policy::statement::{Endorsement, Proof};
-use coset::TaggedCborSerializable as _;
+use coset::CborSerializable as _;
 
 use self::file::{Files, MF, Name, Structure, short_id};
 use self::layout::{DIR, ICCID, TOKEN};
@@ -350,7 +350,7 @@ impl Profile for Pkcs15<'_> {
 /// from a manifest that was not verified.
 fn labels(manifest: &[u8]) -> Vec<String> {
     let read = || -> Option<Manifest> {
-        let signed = coset::CoseSign1::from_tagged_slice(manifest).ok()?;
+        let signed = coset::CoseSign1::from_slice(manifest).ok()?;
         ciborium::from_reader(signed.payload?.as_slice()).ok()
     };
     let groups = read().map(|manifest| manifest.groups);
