@@ -71,6 +71,15 @@ impl Asking {
         }
     }
 
+    /// What opens a card with a file system, as far as it was named: those that nobody has made
+    /// theirs yet are open to everybody.
+    pub(super) fn officer(&self) -> Authority {
+        match &self.admin_pin {
+            Some(pin) => Authority::AdminPin(pin.clone()),
+            None => Authority::None,
+        }
+    }
+
     fn authority(&mut self, profile: &str) -> Result<Authority, Failure> {
         if profile == "piv" {
             let key = self.management_key.clone();
@@ -82,10 +91,7 @@ impl Asking {
             let question = format!("{ADMIN_PIN} of the {} card", kind(profile));
             self.admin_pin = Some(pin::ask(&question, None, "--admin-pin-file")?);
         }
-        Ok(match &self.admin_pin {
-            Some(pin) => Authority::AdminPin(pin.clone()),
-            None => Authority::None,
-        })
+        Ok(self.officer())
     }
 
     /// Asks for what the card said is missing. Nothing is tried twice: what was given and refused

@@ -1,12 +1,13 @@
 //! `cardwarden card init`: makes a card ready, and says who it is and how much it can hold.
 
-use cardwarden_card::{Holds, Room};
+use cardwarden_card::pkcs15::initialise;
+use cardwarden_card::{Holds, READING_TIME, Room, WRITING_TIME};
 use cardwarden_policy::manifest::{CardIdentity, MAX_GROUP, MAX_GROUPS, MAX_MANIFEST};
 use serde::Serialize;
 
 use super::args::Init;
 use super::authority::Asking;
-use super::reach::kind;
+use super::reach::{Trouble, kind, with_card, with_transport};
 use super::shown::{container, hex, identity};
 use crate::failure::Failure;
 use crate::output::{Lines, Output, harmless};
@@ -53,6 +54,7 @@ struct Place {
 pub(super) fn init(arguments: &Init) -> Result<Output, Failure> {
     let mut asking = Asking::new(&arguments.authorities)?;
     let reader = arguments.at.reader.as_deref();
+    make_application(&asking, reader)?;
     let ready = asking.with(reader, "making the card ready", |card, authority| {
         card.profile.authenticate(authority)?;
         let identity = card.profile.ensure_identity()?;
@@ -69,6 +71,21 @@ pub(super) fn init(arguments: &Init) -> Result<Output, Failure> {
         return Output::json(&ready);
     }
     Ok(Output::text(ready.describe()))
+}
+
+/// Makes the PKCS#15 application on a card with a file system that has no application at all; on
+/// any other card, nothing.
+fn make_application(asking: &Asking, reader: Option<&str>) -> Result<(), Trouble> {
+    match with_card(reader, READING_TIME, "looking at the card", |_card| Ok(())) {
+        Ok(()) => return Ok(()),
+        // What an opening fails with for this reason alone.
+        Err(trouble) if trouble.code == "not-ours" => {}
+        Err(trouble) => return Err(trouble),
+    }
+    let authority = asking.officer();
+    with_transport(reader, "making the PKCS#15 application", |transport| {
+        initialise(transport, WRITING_TIME, &authority)
+    })
 }
 
 impl Ready {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cardwarden_card::{Profile, Readers, open, profile, reader};
+use cardwarden_card::{Profile, Readers, Transport, open, profile, reader};
 use cardwarden_policy::explain::chain;
 
 use crate::failure::{Exit, Failure};
@@ -118,4 +118,22 @@ pub(super) fn with_card_of<T>(
         reader: &reader,
         profile: profile.as_mut(),
     })
+}
+
+/// Lends the card in a reader, as it is, to something that makes an application on it.
+pub(super) fn with_transport<T>(
+    reader: Option<&str>,
+    doing: &str,
+    speak: impl FnOnce(&mut dyn Transport) -> Result<T, profile::Error>,
+) -> Result<T, Trouble> {
+    let readers = Readers::open().map_err(|error| unreachable(&error))?;
+    let mut connection = readers
+        .connect(reader)
+        .map_err(|error| unreachable(&error))?;
+    let reader = connection.reader().to_owned();
+    let _working = Working::begin(&format!("{doing} ({reader})"));
+    let mut exclusive = connection
+        .transaction()
+        .map_err(|error| unreachable(&error))?;
+    speak(&mut exclusive).map_err(|error| blame(&format!("the card in {reader}"), &error))
 }

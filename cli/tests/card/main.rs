@@ -108,6 +108,15 @@ fn an_openpgp_card_is_made_ready_written_read_verified_and_erased() {
 }
 
 #[test]
+fn a_card_with_an_empty_file_system_becomes_one_of_pkcs15_and_does_the_same() {
+    pcscd::isolated(|folder| {
+        let desk = Desk::new(folder);
+        live(&desk, "pkcs15", "copyable", "");
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_card_opens_with_its_key_only_and_says_in_words_why_not() {
     pcscd::isolated(|folder| {
         let desk = Desk::new(folder);
