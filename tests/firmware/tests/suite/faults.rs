@@ -223,7 +223,8 @@ fn a_card_that_is_pulled_out_of_a_writing_shows_the_old_or_the_new_and_nothing_e
         };
         write(&old, model, 1, others);
         let count = writing(&old, &new, model, others);
-        for fault in ENDS {
+        // A reset and a stopped service end a writing as a removal does.
+        for fault in [Fault::Removed, Fault::RemovedAfter] {
             let shown: Vec<u64> = (0..=count)
                 .map(|at| after(&old, &new, model, others, (fault, at)))
                 .collect();

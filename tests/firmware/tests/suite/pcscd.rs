@@ -116,3 +116,50 @@ fn a_card_that_misbehaves_is_told_by_a_word() {
         }
     });
 }
+
+#[test]
+fn a_card_of_every_kind_is_met_again_after_a_reset_a_kill_and_a_restart_of_pcscd() {
+    lab::isolated(|folder| {
+        let mut pcscd = lab::pcscd();
+        for (name, model) in [("piv", lab::PIV), ("openpgp", lab::OPENPGP)] {
+            let image = folder.join(name);
+            lab::write(&image, model, 7, 0);
+            let card = lab::insert_model(&image, model, None);
+            lab::wait_for(State::PRESENT, true);
+            let read = |connection: &mut cardwarden_card::Connection| {
+                let transaction = connection.transaction().map_err(|error| error.code())?;
+                lab::read_over(transaction)
+                    .map(|selected| selected.mandate.version)
+                    .map_err(|error| error.code())
+            };
+            let connect = || Readers::open().unwrap().connect(Some(lab::READER)).unwrap();
+            let mut ours = connect();
+            assert_eq!(read(&mut ours), Ok(7));
+            let context = pcsc::Context::establish(pcsc::Scope::System).unwrap();
+            let reader = std::ffi::CString::new(lab::READER).unwrap();
+            let theirs = context
+                .connect(&reader, pcsc::ShareMode::Shared, pcsc::Protocols::ANY)
+                .unwrap();
+            let done = theirs.disconnect(pcsc::Disposition::ResetCard);
+            assert!(done.is_ok());
+            assert_eq!(read(&mut ours), Err("reset"));
+            drop(ours);
+            let mut ours = connect();
+            assert_eq!(read(&mut ours), Ok(7));
+            // The card's side is killed: that is how vpcd learns of a removal.
+            drop(card);
+            lab::wait_for(State::EMPTY, true);
+            assert_eq!(read(&mut ours), Err("removed"));
+            drop(ours);
+            let card = lab::insert_model(&image, model, None);
+            lab::wait_for(State::PRESENT, true);
+            let mut ours = connect();
+            assert_eq!(read(&mut ours), Ok(7));
+            drop(pcscd);
+            drop(card);
+            assert_eq!(read(&mut ours), Err("no-service"));
+            drop(ours);
+            pcscd = lab::pcscd();
+        }
+    });
+}
