@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use cardwarden_dbus::{Agent, Association, Snapshot};
 use cardwarden_policy::Release;
 use cardwarden_policy::trust::{Signed as _, sign};
+use jiff::tz::TimeZone;
 use zbus::Connection;
 
 use crate::agent;
@@ -11,7 +13,8 @@ use crate::args::Issue;
 use crate::failure::Failure;
 use crate::file::{self, Readable};
 use crate::key;
-use crate::output::{Output, harmless};
+use crate::output::{Output, Paint, harmless};
+use crate::status::Screen;
 
 /// Signs a release.
 pub(crate) fn issue(issue: &Issue) -> Result<Output, Failure> {
@@ -40,6 +43,58 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Hands a release to the agent.
 pub(crate) async fn apply(bus: &Connection, statement: &[u8]) -> Result<Output, Failure> {
+    let before = Snapshot::read(bus).await?.agent;
     agent::proxy(bus).await?.release(statement).await?;
-    Ok(Output::text("the device is released\n"))
+    let after = Snapshot::read(bus).await?.agent;
+    let screen = Screen {
+        paint: Paint::Plain,
+        zone: TimeZone::system(),
+    };
+    Ok(Output::text(outcome(&before, &after, &screen)))
+}
+
+/// Whom the device is rid of, and who lets it go later.
+fn outcome(before: &Agent, after: &Agent, screen: &Screen) -> String {
+    let later = after.associations.iter().find(|known| {
+        let ended = |earlier: &Association| earlier.id == known.id && earlier.ends == known.ends;
+        known.ends != 0 && !before.associations.iter().any(ended)
+    });
+    match later {
+        Some(known) => format!(
+            "{} lets the device go on {}; until then everything stays as it is\n",
+            harmless(&known.company),
+            screen.time(known.ends)
+        ),
+        None => "the device is released\n".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::tests::{association, screen};
+
+    fn with(ends: &[i64]) -> Agent {
+        let known = |ends: &i64| Association {
+            ends: *ends,
+            ..association()
+        };
+        Agent {
+            associations: ends.iter().map(known).collect(),
+            ..Agent::default()
+        }
+    }
+
+    #[test]
+    fn a_release_of_a_later_date_is_told_as_such() {
+        assert_eq!(
+            outcome(&with(&[0]), &with(&[]), &screen()),
+            "the device is released\n"
+        );
+        assert_eq!(
+            outcome(&with(&[0]), &with(&[1_800_028_800]), &screen()),
+            "B Company lets the device go on Fri 2027-01-15 16:00; until then everything stays as \
+             it is\n"
+        );
+    }
 }

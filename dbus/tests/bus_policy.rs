@@ -213,9 +213,9 @@ fn the_polkit_actions_are_those_that_the_agent_asks_for() {
 
 /// The texts of every element of a kind in one polkit action, by language.
 fn texts(action: &str, element: &str) -> Vec<(String, String)> {
-    let from = POLKIT.find(&format!("<action id=\"{action}\"")).unwrap();
-    let rest = &POLKIT[from..];
-    let body = &rest[..rest.find("</action>").unwrap()];
+    let start = format!("<action id=\"{action}\"");
+    let rest = POLKIT.split_once(&start).unwrap().1;
+    let (body, _) = rest.split_once("</action>").unwrap();
     body.split(&format!("<{element}"))
         .skip(1)
         .map(|text| {

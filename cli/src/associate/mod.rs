@@ -36,28 +36,30 @@ pub(crate) async fn associate(
         deadline: wish.wait.map(|wait| (wait, Instant::now() + wait)),
         before: Vec::new(),
         offered: false,
-        result: Associated::default(),
+        result: Outcome::default(),
     };
     let result = session.run().await?;
-    if wish.json {
-        return result.ending(Output::json(&result)?);
-    }
-    result.ending(Output::text(result.text()))
+    let output = if wish.json {
+        Output::json(&result)?
+    } else {
+        Output::text(result.text())
+    };
+    Ok(result.ending(output))
 }
 
 /// `associate --json`. Fields are only ever added.
 #[derive(Debug, Default, Eq, PartialEq, Serialize)]
-struct Associated {
+struct Outcome {
     /// Companies that have a say since this command began.
-    associated: Vec<Company>,
+    associated: Vec<Listed>,
     /// Cards that the person did not agree to.
-    declined: Vec<Company>,
+    declined: Vec<Listed>,
     /// Whether a card took the PIN that it wanted.
     pin_taken: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-struct Company {
+struct Listed {
     company: String,
     version: u64,
     group: String,
@@ -66,7 +68,7 @@ struct Company {
     fingerprint: Option<String>,
 }
 
-impl Associated {
+impl Outcome {
     fn text(&self) -> String {
         let mut lines = Lines::default();
         for known in &self.associated {
@@ -90,17 +92,17 @@ impl Associated {
         lines.into_text()
     }
 
-    fn ending(&self, output: Output) -> Result<Output, Failure> {
+    fn ending(&self, output: Output) -> Output {
         let is_done = !self.associated.is_empty() || self.pin_taken && self.declined.is_empty();
-        Ok(if is_done {
+        if is_done {
             output
         } else {
             output.exiting(Exit::Refused)
-        })
+        }
     }
 }
 
-impl From<&Pending> for Company {
+impl From<&Pending> for Listed {
     fn from(card: &Pending) -> Self {
         Self {
             company: card.company.clone(),
@@ -112,7 +114,7 @@ impl From<&Pending> for Company {
     }
 }
 
-impl From<&Association> for Company {
+impl From<&Association> for Listed {
     fn from(known: &Association) -> Self {
         Self {
             company: known.company.clone(),
@@ -138,11 +140,11 @@ struct Session<'a, D, P> {
     before: Vec<(String, u64)>,
     /// Whether the agent knows that this person can be asked for a PIN.
     offered: bool,
-    result: Associated,
+    result: Outcome,
 }
 
 impl<D: Device, P: Person> Session<'_, D, P> {
-    async fn run(mut self) -> Result<Associated, Failure> {
+    async fn run(mut self) -> Result<Outcome, Failure> {
         self.before = had_a_say(&self.device.agent().await?);
         loop {
             let agent = self.device.agent().await?;
@@ -155,7 +157,7 @@ impl<D: Device, P: Person> Session<'_, D, P> {
                 self.decide(&card).await?;
             } else if agent.pin_wanted.reader.is_some() && self.result.declined.is_empty() {
                 self.help(&agent.pin_wanted).await?;
-            } else if self.result != Associated::default() {
+            } else if self.result != Outcome::default() {
                 return Ok(self.result);
             } else {
                 self.wait_for_a_card(&agent).await?;
@@ -179,7 +181,7 @@ impl<D: Device, P: Person> Session<'_, D, P> {
     /// The next card that the person has not decided on.
     fn undecided(&self, agent: &Agent) -> Option<Pending> {
         let decided = |card: &Pending| {
-            let card = Company::from(card);
+            let card = Listed::from(card);
             self.result.declined.contains(&card) || self.result.associated.contains(&card)
         };
         let named = |card: &Pending| {

@@ -27,10 +27,9 @@ impl Scripted {
         }
     }
 
-    fn ask(&mut self, what: &str) -> Result<(), Failure> {
+    fn ask(&mut self, what: &str) {
         self.asked.push(what.to_owned());
         self.stands.pop_front();
-        Ok(())
     }
 }
 
@@ -41,17 +40,20 @@ impl Device for &mut Scripted {
 
     async fn changed(&mut self) -> Result<(), Failure> {
         if self.stands.len() > 1 {
-            return self.ask("wait");
+            self.ask("wait");
+            return Ok(());
         }
         std::future::pending().await
     }
 
     async fn associate(&mut self, fingerprint: &str) -> Result<(), Failure> {
-        self.ask(fingerprint)
+        self.ask(fingerprint);
+        Ok(())
     }
 
     async fn offer_to_ask(&mut self) -> Result<(), Failure> {
-        self.ask("offer")
+        self.ask("offer");
+        Ok(())
     }
 
     async fn ask_again(&mut self) -> Result<(), Failure> {
@@ -97,7 +99,7 @@ fn session<'a>(
         deadline: None,
         before: Vec::new(),
         offered: false,
-        result: Associated::default(),
+        result: Outcome::default(),
     }
 }
 
@@ -125,7 +127,7 @@ async fn who_agrees_has_seen_who_it_is_what_it_restricts_and_that_only_the_compa
     let mut device = Scripted::standing([waiting(), Agent::default()]);
     let person = answering([true]);
     let result = session(&mut device, &person).run().await.unwrap();
-    assert_eq!(result.associated, [Company::from(&pending())]);
+    assert_eq!(result.associated, [Listed::from(&pending())]);
     assert_eq!(device.asked, ["8899 aabb"]);
     assert_eq!(
         person.seen.take(),
@@ -154,7 +156,7 @@ async fn who_does_not_agree_changes_nothing_and_is_told_so() {
     let person = answering([false]);
     let result = session(&mut device, &person).run().await.unwrap();
     assert!(device.asked.is_empty());
-    assert_eq!(result.declined, [Company::from(&pending())]);
+    assert_eq!(result.declined, [Listed::from(&pending())]);
     assert_eq!(result.text(), "C Company has no say; nothing has changed\n");
 }
 
@@ -176,7 +178,7 @@ async fn who_agreed_on_the_command_line_agreed_to_one_key_alone() {
         ..session(&mut device, &person)
     };
     let result = named.run().await.unwrap();
-    assert_eq!(result.associated, [Company::from(&pending())]);
+    assert_eq!(result.associated, [Listed::from(&pending())]);
     assert_eq!(device.asked, ["8899 aabb"]);
 
     let mut device = Scripted::standing([both]);
@@ -227,7 +229,7 @@ async fn a_company_that_is_trusted_already_needs_no_consent() {
     let person = answering([]);
     let result = session(&mut device, &person).run().await.unwrap();
     assert_eq!(device.asked, ["offer", "wait", "wait"]);
-    assert_eq!(result.associated, [Company::from(&association())]);
+    assert_eq!(result.associated, [Listed::from(&association())]);
 }
 
 #[tokio::test]
@@ -262,9 +264,9 @@ async fn what_was_cancelled_elsewhere_is_asked_here_and_a_blocked_card_is_not() 
 
 #[test]
 fn programs_get_fields_that_stay() {
-    let result = Associated {
-        associated: vec![Company::from(&association())],
-        declined: vec![Company::from(&pending())],
+    let result = Outcome {
+        associated: vec![Listed::from(&association())],
+        declined: vec![Listed::from(&pending())],
         pin_taken: true,
     };
     assert_eq!(
@@ -306,11 +308,9 @@ fn members(xml: &str) -> Vec<String> {
     while let (Some(from), Some(to)) = (text.find("<!--"), text.find("-->")) {
         text.replace_range(from..to + 3, "");
     }
-    let from = text
-        .find(&format!("<interface name=\"{PROMPTER_INTERFACE}\""))
-        .unwrap();
-    let rest = &text[from..];
-    let inside = &rest[..rest.find("</interface>").unwrap()];
+    let start = format!("<interface name=\"{PROMPTER_INTERFACE}\"");
+    let rest = text.split_once(&start).unwrap().1;
+    let (inside, _) = rest.split_once("</interface>").unwrap();
     let tags = inside
         .split('<')
         .skip(1)
