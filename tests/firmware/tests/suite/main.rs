@@ -18,6 +18,8 @@ mod faults;
 #[cfg(test)]
 mod issuing;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod lab;
 #[cfg(test)]
 mod openpgp;
