@@ -35,6 +35,10 @@ const DRAWING: &[(&str, &[&str])] = &[
         &["cardwarden-card", "cardwarden-policy"],
     ),
     (
+        "cardwarden-iso-card",
+        &["cardwarden-card", "cardwarden-lab-card", "cardwarden-policy"],
+    ),
+    (
         "cardwarden-fuzz",
         &["cardwarden-card", "cardwarden-policy", "omadm"],
     ),

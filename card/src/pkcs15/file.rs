@@ -298,6 +298,7 @@ impl Files<'_> {
         match status.0 {
             // There is one of that name or identifier: made before an interruption.
             0x9000 | 0x6A89 | 0x6A8A => Ok(()),
+            0x6A84 => Err(Error::Full { needed: 1, free: 0 }),
             _ => Err(self.refused(act, &command, status)),
         }
     }

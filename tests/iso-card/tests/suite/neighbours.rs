@@ -112,7 +112,7 @@ fn an_oma_dm_bootstrap_is_told_from_ours() {
 }
 
 #[test]
-fn a_small_card_is_emptied_first_and_a_full_one_keeps_what_it_has() {
+fn a_card_whose_memory_ends_keeps_what_it_has() {
     let memory = 9 * 2048 + 1024;
     let mut card = lab::prepared(Habits {
         memory,
@@ -121,7 +121,7 @@ fn a_small_card_is_emptied_first_and_a_full_one_keeps_what_it_has() {
     lab::write(&mut card, 1, 0).unwrap();
     card.reset();
     let error = lab::write(&mut card, 2, 10).unwrap_err();
-    println!("{error:?}");
+    assert_eq!(error.code(), "card-full");
     card.reset();
     assert_eq!(lab::read(&mut card).unwrap().mandate.version, 1);
 }
