@@ -199,6 +199,10 @@ pub(crate) struct ServerStatus {
 pub(crate) struct Timings {
     /// Exchanges with the card.
     pub(crate) apdus: u32,
+    /// From pcscd's event to the first command.
+    pub(crate) first: u64,
+    /// What card and reader took to answer, of all that follows.
+    pub(crate) exchange: u64,
     /// From pcscd's event to the last byte read.
     pub(crate) read: u64,
     /// Signatures and hashes.

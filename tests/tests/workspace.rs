@@ -36,7 +36,11 @@ const DRAWING: &[(&str, &[&str])] = &[
     ),
     (
         "cardwarden-iso-card",
-        &["cardwarden-card", "cardwarden-lab-card", "cardwarden-policy"],
+        &[
+            "cardwarden-card",
+            "cardwarden-lab-card",
+            "cardwarden-policy",
+        ],
     ),
     (
         "cardwarden-fuzz",

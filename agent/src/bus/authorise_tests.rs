@@ -117,9 +117,10 @@ async fn call(authority: Authority, published: Published, call: zbus::Message) -
         () = reconciler => panic!("the agent let go of its requests"),
     };
     drop(agent);
-    let answer = match answer.message_type() {
-        zbus::message::Type::MethodReturn => Ok(()),
-        _ => Err(cardwarden_dbus::Error::from(zbus::Error::from(answer))),
+    let answer = if answer.message_type() == zbus::message::Type::MethodReturn {
+        Ok(())
+    } else {
+        Err(cardwarden_dbus::Error::from(zbus::Error::from(answer)))
     };
     let asked = asked.lock().unwrap().clone();
     Called {

@@ -480,6 +480,8 @@ fn timings(timings: Timings) -> BTreeMap<&'static str, u64> {
     BTreeMap::from([
         ("apdus", timings.apdus.into()),
         ("read", timings.read),
+        ("first", timings.first),
+        ("exchange", timings.exchange),
         ("verify", timings.verify),
         ("decide", timings.decide),
         ("apply", timings.apply),

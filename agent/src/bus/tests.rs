@@ -80,6 +80,8 @@ pub(super) fn status(generation: u64, denials: u64) -> Published {
         server: ServerStatus::default(),
         problems: Vec::new(),
         timings: Some(Timings {
+            first: 1,
+            exchange: 2,
             apdus: 12,
             total: 345_678,
             ..Timings::default()

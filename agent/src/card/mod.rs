@@ -153,6 +153,10 @@ pub(crate) struct CardReading {
     pub(crate) was_inside: bool,
     /// When PC/SC told of the card.
     pub(crate) event_at: Instant,
+    /// From PC/SC's word to the first command.
+    pub(crate) first: Duration,
+    /// How long card and reader took to answer, all commands together.
+    pub(crate) exchange: Duration,
     /// Exchanges with the card.
     pub(crate) apdus: u32,
     /// How long the exchanges took.

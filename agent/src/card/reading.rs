@@ -7,11 +7,14 @@
 //!                                                 └─► proof ─► Reading
 //! ```
 
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
 use cardwarden_card::profile::Error;
-use cardwarden_card::{Connection, NotTaken, Pin, Profile, READING_TIME, open, reader};
+use cardwarden_card::{
+    Connection, Lengths, NotTaken, Pin, Profile, READING_TIME, Transport, open, reader,
+};
 use cardwarden_policy::trust::Introduction;
 use cardwarden_policy::{Endorsement, GroupEntry, Manifest, Rejected, Verified};
 use jiff::Timestamp;
@@ -128,16 +131,52 @@ fn read_once(
     let began = Instant::now();
     let mut connection = Connection::open(name).map_err(unreachable)?;
     let transaction = connection.transaction().map_err(unreachable)?;
-    let card = open(transaction, READING_TIME).map_err(|error| unused(NotTaken::Card(error)))?;
+    let waited = Cell::new(Duration::ZERO);
+    let timed = Timed {
+        inner: transaction,
+        waited: &waited,
+    };
+    let first = told.event_at.elapsed();
+    let card = open(timed, READING_TIME).map_err(|error| unused(NotTaken::Card(error)))?;
     let conversation = Conversation {
         card,
         reader: reader.clone(),
         expectation,
         told,
         began,
+        first,
+        waited: &waited,
         believing: Duration::ZERO,
     };
     conversation.hold(nonce, pin).map_err(unused)
+}
+
+/// A transport, and how long its card and reader took to answer.
+struct Timed<'w, T> {
+    inner: T,
+    waited: &'w Cell<Duration>,
+}
+
+impl<T: Transport> Transport for Timed<'_, T> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, reader::Error> {
+        let began = Instant::now();
+        let answer = self.inner.transmit(command);
+        self.waited
+            .set(self.waited.get().saturating_add(began.elapsed()));
+        answer
+    }
+
+    fn lengths(&self) -> Lengths {
+        self.inner.lengths()
+    }
+
+    fn reach(&self) -> Lengths {
+        self.inner.reach()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
 }
 
 /// A conversation with one card.
@@ -147,6 +186,10 @@ struct Conversation<'a> {
     expectation: &'a Expectation,
     told: Told,
     began: Instant,
+    /// From PC/SC's word to the first command.
+    first: Duration,
+    /// How long card and reader took so far.
+    waited: &'a Cell<Duration>,
     /// How long believing took so far.
     believing: Duration,
 }
@@ -242,6 +285,8 @@ impl Conversation<'_> {
             was_inside: self.told.was_inside,
             event_at: self.told.event_at,
             apdus: self.card.exchanges(),
+            first: self.first,
+            exchange: self.waited.get(),
             read,
             verify: self.believing.saturating_add(proving.elapsed()),
         })))

@@ -172,7 +172,9 @@ mod tests {
                         asked.push(format!("{association} {group:?}"));
                         reply
                     }
-                    other => panic!("{other:?}"),
+                    other @ (Request::Associate { .. }
+                    | Request::Pin { .. }
+                    | Request::Sync { .. }) => panic!("{other:?}"),
                 };
                 reply.send(answer.clone()).unwrap();
             }

@@ -151,6 +151,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 apdus: reading.apdus,
                 read: micros(reading.read),
                 verify: micros(reading.verify),
+                first: micros(reading.first),
+                exchange: micros(reading.exchange),
                 ..Timings::default()
             },
         ));

@@ -5,4 +5,5 @@
 #![forbid(unsafe_code)]
 
 pub mod card;
+pub mod count;
 pub mod modem;

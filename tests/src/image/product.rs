@@ -57,9 +57,19 @@ fn build(lists: &[&[Installed]]) -> Result<()> {
     run.visibly()
 }
 
-/// The lab's card, as built for the host.
-pub fn card_program() -> PathBuf {
-    built("lab-card")
+/// One of the lab's cards, as built for the host.
+pub fn card_program(name: &str) -> PathBuf {
+    built(name)
+}
+
+/// Builds the cards that run on the host alone, too.
+pub fn build_cards() -> Result<()> {
+    setup::cargo()
+        .args(["build", "--release", "--quiet"])
+        .args(["--package", "cardwarden-lab-card"])
+        .args(["--package", "cardwarden-iso-card"])
+        .current_dir(place::repository())
+        .visibly()
 }
 
 fn built(binary: &str) -> PathBuf {

@@ -72,7 +72,7 @@ impl Machine {
         std::fs::write(&copy, content).context("copy the card")?;
         let mut command = Run::new("setpriv")
             .args(["--pdeathsig", "KILL"])
-            .arg(product::card_program())
+            .arg(product::card_program("lab-card"))
             .args(["run", "--image"])
             .arg(&copy)
             .arg("--ccid")

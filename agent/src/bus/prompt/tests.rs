@@ -1,6 +1,13 @@
 //! Laws of asking for a PIN, against a bus, a polkit and people that are played at the other end of
 //! a private connection.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::unused_self,
+    clippy::used_underscore_binding,
+    reason = "the signatures are those of the bus and of polkit"
+)]
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -165,7 +172,10 @@ impl Bench {
                 reply.send(Ok(())).unwrap();
                 (reader, insertion, pin.bytes().to_vec())
             }
-            other => panic!("{other:?}"),
+            other @ (Request::Release { .. }
+            | Request::WantGroup { .. }
+            | Request::Associate { .. }
+            | Request::Sync { .. }) => panic!("{other:?}"),
         }
     }
 

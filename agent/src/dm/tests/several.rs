@@ -26,7 +26,7 @@ async fn each_server_hears_of_its_own_association_alone() {
     let queue = first.queue();
     let outcomes = [first.append(&queue).id, second.append(&queue).id];
     let mut agent = first.agent_of(&queue, both(&first, &second));
-    let status = agent.until(|status| is_sent(status)).await;
+    let status = agent.until(is_sent).await;
     assert_eq!(status.contacts.len(), 2);
     assert_eq!(first.kept().await, outcomes[..1]);
     assert_eq!(second.kept().await, outcomes[1..]);

@@ -353,6 +353,8 @@ impl Card {
             apdus: 5,
             read: Duration::ZERO,
             verify: Duration::ZERO,
+            first: Duration::ZERO,
+            exchange: Duration::ZERO,
         }
     }
 }

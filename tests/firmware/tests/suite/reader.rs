@@ -155,9 +155,11 @@ fn an_inserted_card_is_read_once_and_its_removal_is_told() {
                 .is_ok()
         );
         println!(
-            "{} APDUs: read in {:?}, verified in {:?}, {:?} after the event",
+            "{} APDUs: read in {:?} (first after {:?}, card and reader {:?}), verified in {:?}, {:?} after the event",
             reading.apdus,
             reading.read,
+            reading.first,
+            reading.exchange,
             reading.verify,
             reading.event_at.elapsed()
         );

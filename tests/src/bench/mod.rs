@@ -4,6 +4,8 @@
 //! the same in every run. Times are a guest's wall-clock times under whatever executes it; the table says which.
 //! What is pure is measured on the host, by a program of its own (`tests/measure`).
 
+mod card;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -35,7 +37,7 @@ type Measurement = fn(&mut Vec<Figure>) -> Result<()>;
 const GROUPS: &[(&str, Measurement)] = &[
     ("policy", policy),
     ("kernel", kernel),
-    ("card", card),
+    ("card", card::measure),
     ("dm", dm),
     ("cli", cli),
     ("agent", agent),
@@ -214,56 +216,6 @@ fn median(mut values: Vec<f64>) -> Result<f64> {
         .get(values.len() / 2)
         .copied()
         .context("nothing measured")
-}
-
-/// From pcscd's event until the kernel refuses, in the agent's own figures; the median of three insertions.
-fn card(figures: &mut Vec<Figure>) -> Result<()> {
-    const PARTS: [(&str, &str); 6] = [
-        ("apdus", "card.apdus"),
-        ("read", "card.read_ms"),
-        ("verify", "card.verify_ms"),
-        ("decide", "card.decide_ms"),
-        ("apply", "card.apply_ms"),
-        ("probe", "card.probe_ms"),
-    ];
-    let mut runs = Vec::new();
-    for _ in 0..3 {
-        let mut machine = scenario::before_the_card(Kernel::V6_1)?;
-        scenario::insert(&mut machine, scenario::OFFICE, "")?;
-        scenario::is_off(&mut machine)?;
-        let status = scenario::status(&mut machine)?;
-        runs.push(
-            status
-                .get("timings")
-                .cloned()
-                .context("the agent tells no timings")?,
-        );
-    }
-    runs.sort_by_key(|timings| scenario::number(timings, "/total"));
-    let median = runs.get(runs.len() / 2).context("no run")?;
-    let part = |name: &str| -> Result<f64> {
-        number(&scenario::number(median, &format!("/{name}")).to_string())
-    };
-    figures.push(Figure {
-        key: "card.inserted_to_enforced_ms",
-        value: part("total")? / 1000.0,
-        bound: Some(1000.0),
-        unit: "ms",
-    });
-    for (name, key) in PARTS {
-        let (scale, unit) = if name == "apdus" {
-            (1.0, "exchanges")
-        } else {
-            (1000.0, "ms")
-        };
-        figures.push(Figure {
-            key,
-            value: part(name)? / scale,
-            bound: None,
-            unit,
-        });
-    }
-    Ok(())
 }
 
 /// How long until the server knows, from the moment when everything is in force.
