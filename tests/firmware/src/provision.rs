@@ -7,6 +7,7 @@ use cardwarden_card::{
     Authority, Issue, ManagementKey, NamedGroup, Pin, WRITING_TIME, issue, open,
 };
 use cardwarden_policy::manifest::MAX_MANIFEST;
+use cardwarden_policy::trust::sign_introducing;
 use cardwarden_policy::{Account, Group, Manifest, Policy, Rejected, Selectors, SigningKey};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -158,7 +159,11 @@ fn sign(
             *byte ^= 1;
         }
     }
-    let mut signed = key.sign(&manifest)?;
+    // The company introduces itself, as `cardwarden card write` has it.
+    let root = key.anchor().map_err(|error| Rejected::NotSigned {
+        problem: error.to_string(),
+    })?;
+    let mut signed = sign_introducing(key, &manifest, &root)?;
     match tamper {
         // The signature is the last item of a COSE_Sign1: 58 40 and 64 bytes.
         Some(Tamper::Unsigned) => {
