@@ -50,8 +50,12 @@ const DRAWING: &[(&str, &[&str])] = &[
     ("cardwarden-tests", &[]),
 ];
 
-/// What only tests use beyond that: the agent's end of the line is tested against the real server.
-const IN_TESTS: &[(&str, &str)] = &[("cardwarden-agent", "cardwarden-server")];
+/// What only tests use beyond that: the agent's end of the line is tested against the real server, and the command
+/// line with real firmware.
+const IN_TESTS: &[(&str, &str)] = &[
+    ("cardwarden-agent", "cardwarden-server"),
+    ("cardwarden-cli", "cardwarden-lab-card"),
+];
 
 #[test]
 fn no_crate_uses_one_that_the_drawing_does_not_give_it() {
