@@ -202,7 +202,8 @@ fn assemble(
         nudge: Arc::clone(&nudge),
         denials: denials.clone(),
     };
-    let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity);
+    let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity)
+        .with_enforcers(enforce::switches());
     complain(&mut owner, complaint.as_ref(), problems);
     let ends = dm::Ends {
         links: linked,

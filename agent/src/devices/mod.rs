@@ -5,6 +5,7 @@
 //! that it is time to look.
 
 pub(crate) mod monitor;
+pub(crate) mod usb;
 mod v4l2;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,8 @@ pub(crate) struct Found {
     pub(crate) inventory: Inventory,
     /// The nodes.
     pub(crate) nodes: Vec<Node>,
+    /// The USB devices, in the order of their ports.
+    pub(crate) usb: Vec<usb::Attached>,
 }
 
 /// The devices of this machine.

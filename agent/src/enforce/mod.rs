@@ -1,11 +1,88 @@
-//! The enforcers: what the kernel holds, and the steps that change it.
+//! The enforcers: what the kernel holds, and the steps that change it; and beside the kernel
+//! programs the switches that devices have of their own ([`Enforcer`]).
+//!
+//! | enforcer | holds |
+//! |---|---|
+//! | kernel programs ([`Kernel`]) | opening of nodes, making and using of sockets, what was open before |
+//! | switches ([`Enforcer`]) | what a device or its driver lets be switched off |
+//!
+//! Each stands for itself: one that fails changes nothing for the others.
 
 pub(crate) mod bpf;
 #[cfg(test)]
 pub(crate) mod memory;
 pub(crate) mod probe;
 
-use cardwarden_policy::{Hook, KernelState, Step};
+use cardwarden_policy::outcome::Tier;
+use cardwarden_policy::{Decision, Function, Hook, KernelState, Step};
+
+use crate::devices::Found;
+use probe::Met;
+
+/// What is to hold, and the devices that it is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goal<'a> {
+    /// What is to hold.
+    pub(crate) decision: &'a Decision,
+    /// What there is, as the turn found it.
+    pub(crate) found: &'a Found,
+}
+
+/// A switch of devices that holds functions beside the kernel programs.
+///
+/// Of its two halves `tighten` comes first, and it is not followed by [`Enforcer::loosen`] for a
+/// function that fell short. Both look at what really is, change only what differs, and may be
+/// repeated at any time: they are called at every turn.
+pub(crate) trait Enforcer {
+    /// The name under which people know it, such as `usb` or `rfkill`.
+    fn name(&self) -> &'static str;
+
+    /// How well it holds what it holds.
+    fn tier(&self) -> Tier {
+        Tier::Device
+    }
+
+    /// Whether it can hold something of a function, on a machine that has a device for it.
+    fn covers(&self, function: Function) -> bool;
+
+    /// Brings everything into force that the goal refuses; what could not be.
+    fn tighten(&mut self, goal: Goal<'_>) -> Vec<Shortfall>;
+
+    /// Lets go of what the goal does not refuse and this enforcer has taken; what could not be. What
+    /// somebody else switched off stays so.
+    fn loosen(&mut self, goal: Goal<'_>) -> Vec<Shortfall>;
+
+    /// What it holds, read from the devices themselves after both halves.
+    fn held(&mut self, goal: Goal<'_>) -> Vec<Held>;
+}
+
+/// The switches of this machine, in the order in which they are used.
+pub(crate) fn switches() -> Vec<Box<dyn Enforcer>> {
+    Vec::new()
+}
+
+/// Something that an enforcer could not do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Shortfall {
+    /// For which function.
+    pub(crate) function: Function,
+    /// What, where, and why, in one sentence without its dot.
+    pub(crate) problem: String,
+    /// Whether it is so on purpose, such as for the only keyboard: another attempt does not help,
+    /// and what the policy asks is applied in part.
+    pub(crate) is_spared: bool,
+}
+
+/// One thing that an enforcer holds, or that it was to hold and found otherwise.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Held {
+    /// For which function.
+    pub(crate) function: Function,
+    /// What was looked at, such as `1-2: authorized = 0`.
+    pub(crate) proof: String,
+    /// [`Met::Refused`] when it holds.
+    pub(crate) met: Met,
+}
 
 /// The kernel, as far as it refuses things for us.
 pub(crate) trait Kernel {

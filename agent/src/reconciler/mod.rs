@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use cardwarden_policy::clock::{HighWater, Reading};
 use cardwarden_policy::facts::Facts;
 use cardwarden_policy::manifest::Mandate;
+use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::{
     Anchors, Function, Joint, KernelState, Properties, Standing, Verdict, Verified,
 };
@@ -42,8 +43,8 @@ use crate::clock;
 use crate::denial::Denial;
 use crate::devices::Found;
 use crate::dm::{Link, Nudge, Queue};
-use crate::enforce::Kernel;
 use crate::enforce::bpf::refusals::Refused;
+use crate::enforce::{Enforcer, Held, Kernel, Shortfall};
 use crate::facts::Wanted;
 use crate::identity::Identity;
 use crate::settings::Settings;
@@ -113,6 +114,8 @@ pub(crate) struct Fixed {
 /// The owner.
 pub(crate) struct Reconciler<K, W> {
     kernel: K,
+    /// The switches beside the kernel programs.
+    enforcers: Vec<Box<dyn Enforcer>>,
     world: W,
     fixed: Fixed,
     outputs: Outputs,
@@ -158,6 +161,10 @@ struct Turn {
     goal: KernelState,
     held: KernelState,
     found: Found,
+    /// What the switches hold, by the name of each.
+    switched: Vec<(&'static str, Tier, Vec<Held>)>,
+    /// What they could not do.
+    shortfalls: Vec<Shortfall>,
 }
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
@@ -173,6 +180,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let found = store.load();
         let mut reconciler = Self {
             kernel,
+            enforcers: Vec::new(),
             world,
             fixed,
             outputs,
@@ -209,6 +217,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         reconciler.expect();
         reconciler.publish_links();
         reconciler
+    }
+
+    /// Lets these switches hold functions too, from the next turn on.
+    pub(crate) fn with_enforcers(mut self, enforcers: Vec<Box<dyn Enforcer>>) -> Self {
+        self.enforcers = enforcers;
+        self
     }
 
     /// Each association with what it proves.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{Reconciler, Turn, World};
 use crate::clock;
 use crate::enforce::probe::Met;
-use crate::enforce::{Kernel, Permission, enforcer};
+use crate::enforce::{Held, Kernel, Permission, Shortfall, enforcer};
 use crate::store::{Told, Untold};
 
 /// What was found for one function.
@@ -57,27 +57,35 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     fn verify_one(&mut self, function: Function, ruling: &Ruling, turn: &Turn) -> Verified {
-        let enforcers = enforcers(function, turn);
+        let mut enforcers = enforcers(function, turn);
+        let is_refused = !enforcers.is_empty();
+        let switches = || holding(function, turn);
+        enforcers.extend(switches().map(|(name, _)| name.to_owned()));
         let (achieved, proof) = match ruling.verdict {
-            Verdict::Enabled if enforcers.is_empty() => {
+            Verdict::Enabled if !is_refused => {
                 (Achieved::Enforced, "nothing of ours refuses it".to_owned())
             }
             Verdict::Enabled => (Achieved::Failed, "it is still refused".to_owned()),
             Verdict::Disabled => self.verify_disabled(function, turn),
         };
         let held = ruling.verdict == Verdict::Disabled && achieved != Achieved::Failed;
+        let best = switches().map(|(_, tier)| tier);
+        let best = best.chain(is_refused.then_some(Tier::KernelOpen)).min();
         let outcome = FunctionOutcome {
             function,
             verdict: ruling.verdict,
             result: achieved,
-            tier: if held { Tier::KernelOpen } else { Tier::None },
+            tier: best.filter(|_| held).unwrap_or(Tier::None),
             enforcers,
             proof,
             reason: ruling.source.reason(),
             version: self.version(turn.joint.by.get(&function).copied()),
         };
-        let is_short_of_goal =
-            is_enforceable(function) && (achieved == Achieved::Failed || turn.held != turn.goal);
+        let is_switch_short = |one: &Shortfall| one.function == function && !one.is_spared;
+        let is_short_of_goal = self.is_enforceable(function)
+            && (achieved == Achieved::Failed
+                || turn.held != turn.goal
+                || turn.shortfalls.iter().any(is_switch_short));
         Verified {
             outcome,
             ruling: ruling.clone(),
@@ -86,7 +94,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     fn verify_disabled(&mut self, function: Function, turn: &Turn) -> (Achieved, String) {
-        if !is_enforceable(function) {
+        if !self.is_enforceable(function) {
             let text = "this version of the agent has no enforcer for it";
             return (Achieved::Failed, text.to_owned());
         }
@@ -99,14 +107,21 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         } else {
             attempts.refused.join(", ")
         };
+        let short = turn
+            .shortfalls
+            .iter()
+            .filter(|one| one.function == function);
+        let mut missing: Vec<&str> = short.map(|one| one.problem.as_str()).collect();
         if turn.held != turn.goal {
+            missing.push("the kernel does not hold all that it should");
+        }
+        if !missing.is_empty() {
             let found = if attempts.refused.is_empty() {
                 Achieved::Failed
             } else {
                 Achieved::Partly
             };
-            let text = "the kernel does not hold all that it should";
-            return (found, format!("{text}; {proof}"));
+            return (found, format!("{}; {proof}", missing.join("; ")));
         }
         if function == Function::Nfc {
             return (
@@ -139,6 +154,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             passed: Vec::new(),
             refused: Vec::new(),
         };
+        let of_switches = turn.switched.iter().flat_map(|(_, _, held)| held);
+        for held in of_switches.filter(|held| held.function == function) {
+            match held.met {
+                Met::Passed => attempts.passed.push(held.proof.clone()),
+                Met::Refused | Met::Other(_) => attempts.refused.push(held.proof.clone()),
+            }
+        }
         for (call, answer) in met {
             match answer {
                 Met::Refused => attempts.refused.push(format!("{call} = EPERM")),
@@ -148,6 +170,15 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             }
         }
         attempts
+    }
+
+    /// Whether this version of the agent can hold a function at all.
+    fn is_enforceable(&self, function: Function) -> bool {
+        let by_programs = matches!(
+            function,
+            Function::Camera | Function::Bluetooth | Function::Infrared | Function::Nfc
+        );
+        by_programs || self.enforcers.iter().any(|one| one.covers(function))
     }
 
     /// Tells each company's server what is new of its own rulings; `false` when that could not be
@@ -340,12 +371,14 @@ fn enforcers(function: Function, turn: &Turn) -> Vec<String> {
         .collect()
 }
 
-/// Whether this version of the agent can hold a function at all.
-const fn is_enforceable(function: Function) -> bool {
-    matches!(
-        function,
-        Function::Camera | Function::Bluetooth | Function::Infrared | Function::Nfc
-    )
+/// The switches that hold a function, and how well.
+fn holding(function: Function, turn: &Turn) -> impl Iterator<Item = (&'static str, Tier)> {
+    let holds = move |held: &Held| held.function == function && held.met == Met::Refused;
+    let holding = turn
+        .switched
+        .iter()
+        .filter(move |(_, _, all)| all.iter().any(holds));
+    holding.map(|(name, tier, _)| (*name, *tier))
 }
 
 /// Whether what is to hold for a part holds for its whole, for the same reason.

@@ -13,6 +13,7 @@ use cardwarden_policy::{Context, Decision, Joint, Policy, Rejected, Say, Standin
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Reconciler, World};
+use crate::devices::usb::Attached;
 use crate::enforce::Kernel;
 use crate::facts::{ServerToReach, Wanted};
 use crate::status::ServerStatus;
@@ -93,7 +94,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     /// Everything that is known beside the time, as the company of this association may know it.
-    fn context(&self, association: Option<&Association>) -> Context {
+    fn context(&self, association: Option<&Association>, usb: &[Attached]) -> Context {
         let contact = association.map(|association| {
             let known = association.contact.unwrap_or(association.since);
             let latest = self.server.contacts.get(&association.id).copied();
@@ -105,14 +106,14 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 contact,
                 ..self.facts.clone()
             },
-            usb: Vec::new(),
+            usb: usb.iter().map(|one| one.device.clone()).collect(),
         }
     }
 
     /// Decides what is to hold, from what every company says.
-    pub(super) fn decide(&self, now: Option<Timestamp>) -> Joint {
+    pub(super) fn decide(&self, now: Option<Timestamp>, usb: &[Attached]) -> Joint {
         let contexts: Vec<Context> = (0..self.standings.len())
-            .map(|place| self.context(self.state.associations.get(place)))
+            .map(|place| self.context(self.state.associations.get(place), usb))
             .collect();
         let says: Vec<Say<'_>> = self
             .standings
@@ -129,7 +130,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 context,
             })
             .collect();
-        decide_all(&says, &self.context(None), now)
+        decide_all(&says, &self.context(None, usb), now)
     }
 
     /// Whether this device may take a policy now.

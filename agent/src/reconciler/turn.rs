@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::{Function, Plan, goal, plan};
 
 use super::report::Verified;
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
-use crate::enforce::{Error, Kernel};
+use crate::enforce::{Enforcer, Error, Goal, Held, Kernel, Shortfall};
 use cardwarden_policy::explain::chain;
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
@@ -20,7 +21,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.run_releases(now);
         self.run_tasks(now);
         self.ask();
-        let joint = self.decide(now);
+        let joint = self.decide(now, &found.usb);
         let decided = Instant::now();
         let goal = goal(
             &joint.decision,
@@ -43,12 +44,20 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 self.kernel.observe().unwrap_or_default()
             }
         };
+        let aim = Goal {
+            decision: &joint.decision,
+            found: &found,
+        };
+        let shortfalls = self.switch(aim);
+        let switched = self.switched(aim);
         let turn = Turn {
             until: self.due(&joint.decision, now),
             joint,
             goal,
             held,
             found,
+            switched,
+            shortfalls,
         };
         let applied = Instant::now();
         let functions = self.verify(&turn);
@@ -95,6 +104,29 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             self.kernel.retire()?;
         }
         Ok(held)
+    }
+
+    /// Has every switch follow; what could not be done. What one falls short of is not loosened by
+    /// it, and keeps no other from its own.
+    fn switch(&mut self, goal: Goal<'_>) -> Vec<Shortfall> {
+        let mut shortfalls = Vec::new();
+        for enforcer in &mut self.enforcers {
+            shortfalls.extend(enforcer.tighten(goal));
+        }
+        for enforcer in &mut self.enforcers {
+            shortfalls.extend(enforcer.loosen(goal));
+        }
+        for shortfall in shortfalls.iter().filter(|one| !one.is_spared) {
+            tracing::warn!(function = %shortfall.function, "{}", shortfall.problem);
+        }
+        shortfalls
+    }
+
+    fn switched(&mut self, goal: Goal<'_>) -> Vec<(&'static str, Tier, Vec<Held>)> {
+        let held = |enforcer: &mut Box<dyn Enforcer>| {
+            (enforcer.name(), enforcer.tier(), enforcer.held(goal))
+        };
+        self.enforcers.iter_mut().map(held).collect()
     }
 
     /// Tells udev's rules of functions that were switched, decided on, or no longer held.
