@@ -13,6 +13,7 @@
 //!                          └─ a card went ─► Removed
 //! ```
 
+mod attempt;
 mod reading;
 mod service;
 mod slot;

@@ -73,8 +73,8 @@ impl Refusal {
             .code()
     }
 
-    /// Whether another program has the card for itself.
-    pub(super) fn is_in_use(&self) -> bool {
+    /// Whether it is worth another attempt: another program has the card for itself.
+    pub(super) fn passes(&self) -> bool {
         self.code()
             == reader::Error::InUse {
                 reader: String::new(),
@@ -94,28 +94,49 @@ pub(super) struct Told {
     pub(super) insertion: u64,
 }
 
+/// Where there is a card.
+pub(super) trait Source {
+    /// What people call the place.
+    fn name(&self) -> String;
+
+    /// Reaches the card, and has it spoken to while nobody else does.
+    fn meet<T>(&mut self, speak: impl FnOnce(&mut dyn Transport) -> T) -> Result<T, reader::Error>;
+}
+
+impl Source for &CStr {
+    fn name(&self) -> String {
+        self.to_string_lossy().into_owned()
+    }
+
+    fn meet<T>(&mut self, speak: impl FnOnce(&mut dyn Transport) -> T) -> Result<T, reader::Error> {
+        let mut connection = Connection::open(self)?;
+        let mut transaction = connection.transaction()?;
+        Ok(speak(&mut transaction))
+    }
+}
+
 /// Reads the card, once more when another program reset it meanwhile; with a PIN, only once.
 pub(super) fn read(
-    name: &CStr,
+    source: &mut impl Source,
     expectation: &Expectation,
     told: Told,
     pin: Option<&Pin>,
 ) -> Result<CardEvent, Refusal> {
-    match read_once(name, expectation, told, pin) {
+    match read_once(source, expectation, told, pin) {
         Err(refusal) if refusal.is_reset() && pin.is_none() => {
-            read_once(name, expectation, told, None)
+            read_once(source, expectation, told, None)
         }
         result => result,
     }
 }
 
 fn read_once(
-    name: &CStr,
+    source: &mut impl Source,
     expectation: &Expectation,
     told: Told,
     pin: Option<&Pin>,
 ) -> Result<CardEvent, Refusal> {
-    let reader = name.to_string_lossy().into_owned();
+    let reader = source.name();
     let unreachable = |source| Refusal::Reader {
         reader: reader.clone(),
         source,
@@ -129,26 +150,27 @@ fn read_once(
         reader: reader.clone(),
     })?;
     let began = Instant::now();
-    let mut connection = Connection::open(name).map_err(unreachable)?;
-    let transaction = connection.transaction().map_err(unreachable)?;
     let waited = Cell::new(Duration::ZERO);
-    let timed = Timed {
-        inner: transaction,
-        waited: &waited,
+    let speak = |transport: &mut dyn Transport| {
+        let timed = Timed {
+            inner: transport,
+            waited: &waited,
+        };
+        let first = told.event_at.elapsed();
+        let card = open(timed, READING_TIME).map_err(NotTaken::Card)?;
+        let conversation = Conversation {
+            card,
+            reader: reader.clone(),
+            expectation,
+            told,
+            began,
+            first,
+            waited: &waited,
+            believing: Duration::ZERO,
+        };
+        conversation.hold(nonce, pin)
     };
-    let first = told.event_at.elapsed();
-    let card = open(timed, READING_TIME).map_err(|error| unused(NotTaken::Card(error)))?;
-    let conversation = Conversation {
-        card,
-        reader: reader.clone(),
-        expectation,
-        told,
-        began,
-        first,
-        waited: &waited,
-        believing: Duration::ZERO,
-    };
-    conversation.hold(nonce, pin).map_err(unused)
+    source.meet(speak).map_err(unreachable)?.map_err(unused)
 }
 
 /// A transport, and how long its card and reader took to answer.

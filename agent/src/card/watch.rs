@@ -5,12 +5,11 @@ use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cardwarden_card::{Pin, Presence};
-use cardwarden_policy::explain::chain;
+use cardwarden_card::Presence;
 use pcsc::{Context, PNP_NOTIFICATION, ReaderState, State};
 use tokio::sync::{mpsc, watch};
 
-use super::reading::{self, Told};
+use super::attempt::{Why, attempt};
 use super::service::{self, Call};
 use super::slot::{Look, Slot};
 use super::{CardEvent, Expectation, Order};
@@ -49,16 +48,6 @@ struct Readers {
     slots: Vec<Slot>,
     /// Cards in the readers of the first look were there before.
     is_first_look: bool,
-}
-
-/// Why a card is read.
-enum Why {
-    /// It is owed: it was put in, or another program had it.
-    Owed,
-    /// Somebody wants it read again.
-    Again,
-    /// Its user gave the PIN.
-    Pin(Pin),
 }
 
 impl Watch {
@@ -233,47 +222,12 @@ impl Watch {
     }
 
     /// Reads a card, and tells what came of it.
-    fn read(
-        &self,
-        name: &CStr,
-        slot: &mut Slot,
-        (event_at, why): (Instant, &Why),
-    ) -> Result<(), Ended> {
+    fn read(&self, mut name: &CStr, slot: &mut Slot, why: (Instant, &Why)) -> Result<(), Ended> {
         let expectation = self.expectation.borrow().clone();
-        let (was_inside, pin) = match why {
-            Why::Owed => (slot.was_inside(), None),
-            Why::Again => (true, None),
-            Why::Pin(pin) => (slot.was_inside(), Some(pin)),
-        };
-        let told = Told {
-            event_at,
-            was_inside,
-            insertion: slot.insertion(),
-        };
-        let refusal = match reading::read(name, &expectation, told, pin) {
-            Ok(event) => {
-                slot.settle();
-                if matches!(event, CardEvent::PinNeeded(_)) {
-                    slot.want_pin();
-                }
-                return self.tell(event);
-            }
-            Err(refusal) => refusal,
-        };
-        if refusal.is_in_use() {
-            if !slot.owe() {
-                return Ok(());
-            }
-        } else {
-            slot.settle();
+        match attempt(&mut name, slot, &expectation, why) {
+            Some(event) => self.tell(event),
+            None => Ok(()),
         }
-        let reader = name.to_string_lossy().into_owned();
-        let (code, problem) = (refusal.code(), chain(&refusal));
-        self.tell(CardEvent::Fault {
-            reader,
-            code,
-            problem,
-        })
     }
 
     fn tell(&self, event: CardEvent) -> Result<(), Ended> {
