@@ -64,6 +64,7 @@
 
 pub mod apdu;
 pub mod authority;
+pub mod beside;
 pub mod issue;
 pub mod management;
 pub mod modem;

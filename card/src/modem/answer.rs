@@ -5,6 +5,9 @@
 /// Longest line that is kept. The longest of use has 516 digits, for 256 bytes and a status word.
 const MAX_LINE: usize = 1024;
 
+/// The word before a session's number.
+pub(super) const SESSION: &str = "+CCHO";
+
 /// Cuts what arrives, in whatever pieces, into lines.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -61,10 +64,17 @@ impl<'a> Line<'a> {
             .filter(|_answer| !word.is_empty())
         {
             Self::Answer(answer.trim())
+        } else if word == SESSION && is_number(line) {
+            // Some modems answer +CCHO with the bare number (TS 27.007 before release 12).
+            Self::Answer(line)
         } else {
             Self::Other
         }
     }
+}
+
+fn is_number(line: &str) -> bool {
+    !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The bytes in the answer to `+CSIM` and `+CGLA`: `<digits>,"<hexadecimal>"` (3GPP TS 27.007,
@@ -126,9 +136,12 @@ mod tests {
             ("AT+CSIM=10,\"00A4000C00\"", Line::Other),
             ("+CREG: 1", Line::Other),
             ("+CSIMX: 1", Line::Other),
+            ("12", Line::Other),
         ] {
             assert_eq!(Line::of(line, "+CSIM"), expected);
         }
+        assert_eq!(Line::of("12", SESSION), Line::Answer("12"));
+        assert_eq!(Line::of("-12", SESSION), Line::Other);
     }
 
     #[test]

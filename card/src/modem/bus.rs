@@ -2,21 +2,23 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use zbus::{Connection, OwnedObjectPath, OwnedVariant};
 
 use super::answer::Line;
-use super::port::is_number;
-use super::{Failure, SESSION, Terminal};
+use super::{COMMAND_TIME, Failure, Terminal};
 
-/// `ModemManager`'s name on the bus, and the begin of its interfaces' names.
-const SERVICE: &str = "org.freedesktop.ModemManager1";
+/// `ModemManager`'s name on the bus.
+pub(super) const SERVICE: &str = "org.freedesktop.ModemManager1";
 /// The interface of what is a modem.
 const MODEM: &str = "org.freedesktop.ModemManager1.Modem";
 /// Where its objects are listed.
-const ROOT: &str = "/org/freedesktop/ModemManager1";
+pub(super) const ROOT: &str = "/org/freedesktop/ModemManager1";
+/// How they are.
+pub(super) const OBJECTS: &str = "org.freedesktop.DBus.ObjectManager";
 /// How the names of errors begin with which it passes on what a modem said.
 const EQUIPMENT: &str = "org.freedesktop.ModemManager1.Error.MobileEquipment.";
 /// How it says that it does not run with `--debug`.
@@ -42,27 +44,16 @@ impl fmt::Debug for Bus {
 
 impl Bus {
     /// The modem of this object path, or the only one.
-    pub fn open(modem: Option<&str>) -> Result<Self, Failure> {
-        Self::over(Connection::system(), modem)
-    }
-
-    /// The same over a connection that is still to be made.
-    pub(crate) fn over(
-        connection: impl Future<Output = zbus::Result<Connection>>,
-        modem: Option<&str>,
-    ) -> Result<Self, Failure> {
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|source| Failure::Line { source })?;
-        let no_service = |error| Failure::NoService(Box::new(error));
-        let connection = runtime.block_on(connection).map_err(no_service)?;
-        let modem = match modem {
-            Some(path) => path.try_into().map_err(|_malformed| Failure::Setting {
-                setting: path.to_owned(),
-            })?,
-            None => runtime.block_on(the_only_modem(&connection))?,
-        };
+    pub fn open(modem: Option<&OwnedObjectPath>) -> Result<Self, Failure> {
+        let runtime = runtime().map_err(Failure::NoRuntime)?;
+        let (connection, modem) = runtime.block_on(async {
+            let connection = connect().await.map_err(no_service)?;
+            let modem = match modem {
+                Some(path) => path.clone(),
+                None => the_only_modem(&connection).await?,
+            };
+            Ok((connection, modem))
+        })?;
         Ok(Self {
             runtime,
             connection,
@@ -71,24 +62,58 @@ impl Bus {
     }
 }
 
-async fn the_only_modem(connection: &Connection) -> Result<OwnedObjectPath, Failure> {
-    let interface = Some("org.freedesktop.DBus.ObjectManager");
-    let listed = connection
-        .call_method(Some(SERVICE), ROOT, interface, "GetManagedObjects", &())
-        .await;
-    let objects: Objects = listed
-        .and_then(|reply| reply.body().deserialize())
-        .map_err(|error| Failure::NoService(Box::new(error)))?;
-    let count = objects.len();
-    let mut modems = objects
+/// A runtime for the bus alone.
+pub(super) fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+/// Joins the system bus.
+pub(super) async fn connect() -> zbus::Result<Connection> {
+    within(COMMAND_TIME, Connection::system()).await
+}
+
+/// The modems that `ModemManager` has, by whichever of its names on the bus.
+pub(super) async fn modems(
+    connection: &Connection,
+    name: &str,
+) -> zbus::Result<Vec<OwnedObjectPath>> {
+    let list = connection.call_method(Some(name), ROOT, Some(OBJECTS), "GetManagedObjects", &());
+    let objects: Objects = within(COMMAND_TIME, list).await?.body().deserialize()?;
+    let mut modems: Vec<OwnedObjectPath> = objects
         .into_iter()
         .filter(|(_, interfaces)| interfaces.contains_key(MODEM))
-        .map(|(path, _)| path);
-    match (modems.next(), modems.next()) {
-        (Some(modem), None) => Ok(modem),
-        (None, _) => Err(Failure::Modems { count: 0 }),
-        (Some(_), Some(_)) => Err(Failure::Modems { count }),
+        .map(|(path, _)| path)
+        .collect();
+    modems.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+    Ok(modems)
+}
+
+async fn the_only_modem(connection: &Connection) -> Result<OwnedObjectPath, Failure> {
+    let mut modems = modems(connection, SERVICE).await.map_err(no_service)?;
+    let count = modems.len();
+    match modems.pop() {
+        Some(modem) if count == 1 => Ok(modem),
+        Some(_) | None => Err(Failure::Modems { count }),
     }
+}
+
+/// What the bus says within some time.
+pub(super) async fn within<T>(
+    time: Duration,
+    asked: impl Future<Output = zbus::Result<T>>,
+) -> zbus::Result<T> {
+    match tokio::time::timeout(time, asked).await {
+        Ok(answer) => answer,
+        Err(_late) => Err(io::Error::from(ErrorKind::TimedOut).into()),
+    }
+}
+
+fn is_late(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::InputOutput(error) if error.kind() == ErrorKind::TimedOut)
+}
+
+fn no_service(error: zbus::Error) -> Failure {
+    Failure::NoService(Box::new(error))
 }
 
 impl Terminal for Bus {
@@ -109,15 +134,11 @@ impl Terminal for Bus {
             &arguments,
         );
         // ModemManager has its own time limit; this one is for ModemManager.
-        let patience = time.saturating_mul(2);
+        let asked = within(time.saturating_mul(2), call);
         let reply = self
             .runtime
-            .block_on(async { tokio::time::timeout(patience, call).await });
-        let reply = match reply {
-            Err(_late) => return Err(Failure::Silent { command: name }),
-            Ok(Err(error)) => return Err(refused(name, error)),
-            Ok(Ok(reply)) => reply,
-        };
+            .block_on(asked)
+            .map_err(|error| refused(name, error))?;
         let answer: String = reply
             .body()
             .deserialize()
@@ -126,7 +147,6 @@ impl Terminal for Bus {
         Ok(lines
             .filter_map(|line| match Line::of(line, word) {
                 Line::Answer(answer) => Some(answer.to_owned()),
-                Line::Other if word == SESSION && is_number(line) => Some(line.to_owned()),
                 Line::Other | Line::Done | Line::Refused(_) => None,
             })
             .collect())
@@ -135,8 +155,11 @@ impl Terminal for Bus {
 
 /// Tells what an error of `ModemManager`'s means.
 fn refused(command: &'static str, error: zbus::Error) -> Failure {
+    if is_late(&error) {
+        return Failure::Silent { command };
+    }
     let zbus::Error::MethodError(name, detail, _) = &error else {
-        return Failure::NoService(Box::new(error));
+        return no_service(error);
     };
     if name.as_str() == UNAUTHORIZED {
         return Failure::NotAllowed;
@@ -147,5 +170,5 @@ fn refused(command: &'static str, error: zbus::Error) -> Failure {
             reason: detail.clone().unwrap_or_else(|| name.to_string()),
         };
     }
-    Failure::NoService(Box::new(error))
+    no_service(error)
 }

@@ -2,10 +2,12 @@
 //! (3GPP TS 27.007), and read and written with the PKCS#15 profile like any other card.
 //!
 //! ```text
-//!  open("/dev/ttyUSB2") ─► Port ─┐
-//!                                ├─► Sim : Transport ─► open() ─► dyn Profile
-//!  open("modemmanager") ─► Bus ──┘
+//!  open(/dev/ttyUSB2) ─► Port ─┐
+//!                              ├─► Sim : Transport ─► open() ─► dyn Profile
+//!  open(modemmanager) ─► Bus ──┘
 //! ```
+//!
+//! A modem comes and goes; a [`Lookout`] sleeps until it does.
 //!
 //! The SIM's basic channel belongs to the modem, which selects files on it at any time: a command
 //! of ours in between would break the modem's work or ours. So a [`Sim`] always has a logical
@@ -19,12 +21,19 @@
 
 pub mod answer;
 mod bus;
+mod failure;
+mod lookout;
+mod place;
 mod port;
 
-use std::path::Path;
 use std::time::Duration;
 
+use self::answer::SESSION;
 pub use self::bus::Bus;
+pub use self::failure::Failure;
+pub use self::lookout::{Lookout, Woken};
+use self::place::Kind;
+pub use self::place::Place;
 pub use self::port::Port;
 use crate::pkcs15::object::AID;
 use crate::reader::Error;
@@ -32,100 +41,6 @@ use crate::transport::Transport;
 
 /// How long a modem may take for one command: a SIM writes its memory in it.
 pub const COMMAND_TIME: Duration = Duration::from_secs(10);
-/// What the setting says for the only modem that `ModemManager` has.
-pub const MODEM_MANAGER: &str = "modemmanager";
-/// The word before a session's number.
-const SESSION: &str = "+CCHO";
-/// Where `ModemManager`'s modems are.
-const MODEM_PATH: &str = "/org/freedesktop/ModemManager1/Modem/";
-
-/// Why a modem did not do what it was to do.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The line to it cannot be used.
-    #[error("its port cannot be used")]
-    Line {
-        /// What the kernel says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It was unplugged.
-    #[error("it was unplugged")]
-    Gone,
-    /// It does not answer.
-    #[error("it does not answer {command}; is another program using its port?")]
-    Silent {
-        /// The command's name.
-        command: &'static str,
-    },
-    /// An answer did not come in time, and would now be mistaken for that to another command.
-    #[error("it lost step after a command without an answer; open it again")]
-    Lost,
-    /// It says no.
-    #[error("it answers {command} with {reason}")]
-    Refused {
-        /// The command's name.
-        command: &'static str,
-        /// What it says.
-        reason: String,
-    },
-    /// What it answers is none.
-    #[error("its answer to {command} cannot be read")]
-    Garbled {
-        /// The command's name.
-        command: &'static str,
-    },
-    /// The SIM has no logical channel for us.
-    #[error(
-        "the SIM opens no logical channel (status {status:04X}), and its basic channel belongs to \
-         the modem"
-    )]
-    NoChannel {
-        /// The SIM's status word.
-        status: u16,
-    },
-    /// `ModemManager` cannot be reached.
-    #[error("ModemManager does not answer on the system bus")]
-    NoService(#[source] Box<zbus::Error>),
-    /// `ModemManager` keeps commands to itself.
-    #[error(
-        "ModemManager passes AT commands on only when it runs with --debug; give the setting one \
-         of the modem's ports instead (/dev/ttyUSB2, /dev/wwan0at0)"
-    )]
-    NotAllowed,
-    /// There is not exactly one modem.
-    #[error("ModemManager has {count} modems; give the setting one's object path")]
-    Modems {
-        /// How many it has.
-        count: usize,
-    },
-    /// The setting names no modem.
-    #[error(
-        "`{setting}` is neither a device file, nor a modem's object path, nor `{MODEM_MANAGER}`"
-    )]
-    Setting {
-        /// What it says.
-        setting: String,
-    },
-}
-
-impl Failure {
-    /// A stable word for this reason.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Gone => "removed",
-            Self::NoChannel { .. } => "in-use",
-            Self::NoService(_) | Self::NotAllowed => "no-service",
-            Self::Modems { .. } | Self::Setting { .. } => "no-reader",
-            Self::Line { .. }
-            | Self::Silent { .. }
-            | Self::Lost
-            | Self::Refused { .. }
-            | Self::Garbled { .. } => "card-fault",
-        }
-    }
-}
-
 /// What takes AT commands.
 pub trait Terminal {
     /// Gives one command, and returns the answers that begin with `word` (without it), when the
@@ -164,25 +79,18 @@ impl<T: Terminal + ?Sized> Terminal for &mut T {
     }
 }
 
-/// Reaches the SIM of the modem that a setting names: a device file, `modemmanager`, or the object
-/// path of one of `ModemManager`'s modems.
-pub fn open(setting: &str) -> Result<Sim<Box<dyn Terminal>>, Error> {
+/// Reaches the SIM of a modem. Waits for the modem, so not for use within an async runtime.
+pub fn open(place: &Place) -> Result<Sim<Box<dyn Terminal>>, Error> {
     let failed = |source| Error::Modem {
-        modem: setting.to_owned(),
+        modem: place.to_string(),
         source,
     };
-    let terminal: Box<dyn Terminal> = if setting == MODEM_MANAGER {
-        Box::new(Bus::open(None).map_err(failed)?)
-    } else if setting.starts_with(MODEM_PATH) {
-        Box::new(Bus::open(Some(setting)).map_err(failed)?)
-    } else if setting.starts_with("/dev/") {
-        Box::new(Port::open(Path::new(setting)).map_err(failed)?)
-    } else {
-        return Err(failed(Failure::Setting {
-            setting: setting.to_owned(),
-        }));
+    let terminal: Box<dyn Terminal> = match place.kind() {
+        Kind::Device(device) => Box::new(Port::open(device).map_err(failed)?),
+        Kind::TheOnly => Box::new(Bus::open(None).map_err(failed)?),
+        Kind::Object(modem) => Box::new(Bus::open(Some(modem)).map_err(failed)?),
     };
-    Sim::open(terminal, setting)
+    Sim::open(terminal, place.as_str())
 }
 
 /// How commands reach our logical channel.
@@ -351,11 +259,5 @@ mod tests {
         assert_eq!(as_tpdu(&[0, 0xA4, 4, 0, 1, 9, 0]), [0, 0xA4, 4, 0, 1, 9]);
         assert_eq!(as_tpdu(&[0, 0xB0, 0, 0, 0]), [0, 0xB0, 0, 0, 0]);
         assert_eq!(as_tpdu(&[0, 0x20, 0, 1]), [0, 0x20, 0, 1, 0]);
-    }
-
-    #[test]
-    fn a_setting_that_names_no_modem_says_what_does() {
-        let error = open("ttyUSB2").map(drop).unwrap_err();
-        assert_eq!(error.code(), "no-reader");
     }
 }

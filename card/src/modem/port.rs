@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::termios;
 
 use super::answer::{Line, Lines};
-use super::{Failure, SESSION, Terminal};
+use super::{Failure, Terminal};
 
 /// How often a modem that was in the middle of something is asked whether it listens.
 const GREETINGS: u32 = 3;
@@ -151,8 +151,6 @@ impl<T: Read + Write + AsFd> Port<T> {
                     Line::Done => return Ok(Some(Ok(answers))),
                     Line::Refused(reason) => return Ok(Some(Err(reason.to_owned()))),
                     Line::Answer(answer) => answers.push(answer.to_owned()),
-                    // Some modems answer +CCHO with the bare number (TS 27.007 before release 12).
-                    Line::Other if word == SESSION && is_number(&line) => answers.push(line),
                     Line::Other => {}
                 }
                 // One answer has one line; a modem that chatters is none.
@@ -176,10 +174,6 @@ fn is_passing(error: &io::Error) -> bool {
 /// What the kernel says of a terminal whose other end is gone.
 fn is_unplugged(error: &io::Error) -> bool {
     error.raw_os_error().map(nix::Error::from_raw) == Some(nix::Error::EIO)
-}
-
-pub(super) fn is_number(line: &str) -> bool {
-    !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl<T: Read + Write + AsFd> Terminal for Port<T> {

@@ -153,6 +153,7 @@ fn word(failure: &Failure) -> String {
         other @ (Failure::Line { .. }
         | Failure::Lost
         | Failure::NoChannel { .. }
+        | Failure::NoRuntime(_)
         | Failure::NoService(_)
         | Failure::NotAllowed
         | Failure::Modems { .. }
