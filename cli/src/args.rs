@@ -56,6 +56,13 @@ pub(crate) enum Verb {
     Associate(Associate),
     /// Waits until the agent has applied and verified everything it knows of.
     Wait(Wait),
+    /// Looks at what this machine has to hold a policy with: the kernel, udev, rfkill, pcscd, the bus.
+    /// Says what is missing, what that costs, and how to mend it; then ends with exit status 1.
+    Doctor {
+        /// Prints JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Has the agent look at everything again and speak with the company's server now.
     Sync,
     /// Lets a device go: issued by the company, applied on the device.

@@ -10,6 +10,7 @@ mod agent;
 mod args;
 mod associate;
 mod card;
+mod doctor;
 mod failure;
 mod file;
 mod key;
@@ -49,6 +50,7 @@ fn run(verb: Verb, paint: Paint) -> Result<Output, Failure> {
             agent::ask(async |bus| associate::associate(&bus, &wish, paint).await)
         }
         Verb::Wait(until) => agent::ask(async |bus| wait::wait(&bus, &until).await),
+        Verb::Doctor { json } => doctor::run(json, paint),
         Verb::Sync => agent::ask(async |bus| agent::sync(&bus).await),
         Verb::Release(ReleaseVerb::Issue(issue)) => release::issue(&issue),
         Verb::Release(ReleaseVerb::Apply { file }) => {
