@@ -125,8 +125,8 @@ impl World for Machine {
 
 /// What the loop listens to.
 struct Inputs {
-    /// The card thread runs for as long as this lives.
-    reader: card::Reader,
+    /// The card threads run for as long as this lives.
+    readers: card::Threads,
     orders: mpsc::Receiver<Order>,
     cards: mpsc::Receiver<CardEvent>,
     requests: mpsc::Receiver<Request>,
@@ -189,6 +189,7 @@ fn assemble(
     let nudge = Arc::new(dm::Nudge::default());
 
     let folder = fixed.folder.clone();
+    let modem = fixed.settings.modem.clone();
     let machine = Machine {
         devices: Devices::default(),
         runtime: fixed.settings.runtime.clone(),
@@ -213,9 +214,9 @@ fn assemble(
     };
     tokio::task::spawn_local(dm::run(folder, queue, ends));
     tokio::task::spawn_local(bus::run(published, request, denials));
-    let reader = card::spawn(expected, event).map_err(system("start the card thread"))?;
+    let readers = card::spawn(modem, expected, event).map_err(system("start the card threads"))?;
     let inputs = Inputs {
-        reader,
+        readers,
         orders,
         cards,
         requests,
@@ -303,7 +304,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
                 owner.on_card(event);
                 owner.turn();
             }
-            Some(order) = inputs.orders.recv() => inputs.reader.order(order),
+            Some(order) = inputs.orders.recv() => inputs.readers.order(order),
             Some(request) = inputs.requests.recv() => answer(&mut owner, request),
             changed = inputs.monitor.changed() => {
                 changed.map_err(system("listen to udev"))?;

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use cardwarden_card::modem::Place;
 use cardwarden_policy::Anchors;
 use cardwarden_policy::trust::Anchor;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::identity::KeyPlace;
 
@@ -29,6 +31,10 @@ pub(crate) struct Settings {
     /// The group to take, by name, where a card has several for this device. What a company's server
     /// asks for goes before.
     pub(crate) group: Option<String>,
+    /// The modem whose SIM counts as a card: one of its device files, `modemmanager`, or its object
+    /// path there. None is looked for without it.
+    #[serde(deserialize_with = "modem")]
+    pub(crate) modem: Option<Place>,
     /// Whether LSM `file_open` is attached beside the cgroup program.
     pub(crate) second_lock: bool,
     /// Where the device's key is made. One that there is stays where it lies.
@@ -45,6 +51,7 @@ impl Default for Settings {
             kind: None,
             labels: BTreeSet::new(),
             group: None,
+            modem: None,
             second_lock: false,
             device_key: KeyPlace::default(),
         }
@@ -124,6 +131,12 @@ impl Settings {
     }
 }
 
+/// Reads which modem is meant.
+fn modem<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Place>, D::Error> {
+    let setting = String::deserialize(deserializer)?;
+    setting.parse().map(Some).map_err(D::Error::custom)
+}
+
 /// The kind of device by its firmware: DMI chassis type (SMBIOS 3.6, 7.4.1), or a handset where
 /// there is only a device tree.
 fn chassis() -> &'static str {
@@ -155,5 +168,19 @@ mod tests {
         crate::durable::replace(&path, b"second-lok = true\n").unwrap();
         let error = Settings::read(&path).unwrap_err();
         assert!(cardwarden_policy::explain::chain(&error).contains("second-lok"));
+    }
+    #[test]
+    fn a_modem_is_one_of_three_words_and_another_is_told_what_to_write() {
+        for word in [
+            "/dev/wwan0at0",
+            "modemmanager",
+            "/org/freedesktop/ModemManager1/Modem/3",
+        ] {
+            let settings: Settings = toml::from_str(&format!("modem = \"{word}\"")).unwrap();
+            assert_eq!(settings.modem.unwrap().as_str(), word);
+        }
+        let error = toml::from_str::<Settings>("modem = \"ttyUSB2\"").unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("`ttyUSB2`") && told.contains("/dev/ttyUSB2"), "{told}");
     }
 }

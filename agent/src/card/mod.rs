@@ -12,10 +12,14 @@
 //!                          │        └── Order: again, or with a PIN
 //!                          └─ a card went ─► Removed
 //! ```
+//!
+//! Where the settings name a modem, another thread does the same for the SIM in it: it sleeps until
+//! the modem comes or goes, and its events bear the modem's name for the reader's.
 
 mod attempt;
 mod reading;
 mod service;
+mod sim;
 mod slot;
 mod watch;
 
@@ -25,6 +29,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cardwarden_card::Pin;
+use cardwarden_card::modem::Place;
 use cardwarden_policy::manifest::Mandate;
 use cardwarden_policy::{
     Anchors, Authenticity, Endorsement, KeyId, Manifest, Proof, Properties, Verified,
@@ -33,6 +38,7 @@ use tokio::sync::{mpsc, watch as channel};
 use uuid::Uuid;
 
 use self::service::Call;
+use self::sim::Sim;
 
 /// What a card is measured by. A change counts from the next insertion, or from the next
 /// [`Order::ReadAgain`].
@@ -166,7 +172,7 @@ pub(crate) struct CardReading {
     pub(crate) verify: Duration,
 }
 
-/// What the thread may be asked to do beside waiting.
+/// What a thread may be asked to do beside waiting.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Read every card that is in a reader again.
@@ -182,39 +188,54 @@ pub(crate) enum Order {
     },
 }
 
-/// The reader thread, as its owner sees it.
-pub(crate) struct Reader {
+/// The threads, as their owner sees them. They end when this is dropped, as soon as they can, and
+/// are not waited for: an exchange with a card that hangs ends when the reader's driver says so.
+pub(crate) struct Threads {
     call: Arc<Call>,
+    sim: Option<Sim>,
 }
 
-impl Reader {
-    /// Has the thread do something, as soon as it is done with what it does now.
+impl Threads {
+    /// Has a card's thread do something, as soon as it is done with what it does now.
     pub(crate) fn order(&self, order: Order) {
+        let sim = self.sim.as_ref();
+        match &order {
+            Order::ReadAgain => {
+                if let Some(sim) = sim {
+                    sim.order(Order::ReadAgain);
+                }
+            }
+            Order::Pin { reader, .. } => {
+                if let Some(sim) = sim.filter(|sim| sim.name() == reader) {
+                    sim.order(order);
+                    return;
+                }
+            }
+        }
         Call::order(&self.call, order);
     }
+}
 
-    /// Lets the thread end as soon as it can. It is not waited for: an exchange with a card that
-    /// hangs ends when the reader's driver says so.
-    pub(crate) fn stop(&self) {
+impl Drop for Threads {
+    fn drop(&mut self) {
         self.call.stop();
     }
 }
 
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// Starts the thread. It ends by [`Reader::stop`], or when nobody takes its events any more.
+/// Starts the threads: one for all readers, and one for the SIM in a modem where there is one. They
+/// end with what is returned, or when nobody takes their events any more.
 pub(crate) fn spawn(
+    modem: Option<Place>,
     expectation: channel::Receiver<Expectation>,
     events: mpsc::Sender<CardEvent>,
-) -> io::Result<Reader> {
+) -> io::Result<Threads> {
+    let sim = modem
+        .map(|modem| Sim::spawn(modem, expectation.clone(), events.clone()))
+        .transpose()?;
     let call = Arc::new(Call::new()?);
     let watch = watch::Watch::new(expectation, events, Arc::clone(&call));
     thread::Builder::new()
         .name("card reader".to_owned())
         .spawn(move || watch.run())?;
-    Ok(Reader { call })
+    Ok(Threads { call, sim })
 }

@@ -8,10 +8,12 @@
 //! ```
 
 use std::cell::Cell;
+use std::error::Error;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
-use cardwarden_card::profile::Error;
+use cardwarden_card::modem;
+use cardwarden_card::profile;
 use cardwarden_card::{
     Connection, Lengths, NotTaken, Pin, Profile, READING_TIME, Transport, open, reader,
 };
@@ -73,14 +75,22 @@ impl Refusal {
             .code()
     }
 
-    /// Whether it is worth another attempt: another program has the card for itself.
+    /// Whether it is worth another attempt though nothing told of a change: another program has
+    /// the card for itself, or a modem cannot give its SIM now.
     pub(super) fn passes(&self) -> bool {
-        self.code()
+        let is_in_use = self.code()
             == reader::Error::InUse {
                 reader: String::new(),
             }
-            .code()
+            .code();
+        is_in_use || modem_failure(self).is_some_and(modem::Failure::passes)
     }
+}
+
+/// What a modem failed with, where it is at the root of an error.
+fn modem_failure<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e modem::Failure> {
+    std::iter::successors(Some(error), |&error| error.source())
+        .find_map(|error| error.downcast_ref())
 }
 
 /// A card that PC/SC told of.
@@ -342,14 +352,14 @@ impl Conversation<'_> {
     }
 
     /// Reads a group; first the card sees the PIN, where there is one and the group wants it.
-    fn ask(&mut self, entry: &GroupEntry, pin: Option<&Pin>) -> Result<Asked, Error> {
+    fn ask(&mut self, entry: &GroupEntry, pin: Option<&Pin>) -> Result<Asked, profile::Error> {
         if let Some(pin) = pin.filter(|_| entry.pin) {
             match self.card.verify_pin(pin) {
                 Ok(()) => {}
-                Err(Error::WrongPin { tries }) => {
+                Err(profile::Error::WrongPin { tries }) => {
                     return Ok(Asked::PinNeeded { tries, wrong: true });
                 }
-                Err(Error::PinBlocked) => {
+                Err(profile::Error::PinBlocked) => {
                     return Ok(Asked::PinNeeded {
                         tries: Some(0),
                         wrong: true,
@@ -360,7 +370,7 @@ impl Conversation<'_> {
         }
         match self.card.read_group(entry) {
             Ok(group) => Ok(Asked::Group(group)),
-            Err(Error::PinNeeded { tries }) => Ok(Asked::PinNeeded {
+            Err(profile::Error::PinNeeded { tries }) => Ok(Asked::PinNeeded {
                 tries,
                 wrong: false,
             }),

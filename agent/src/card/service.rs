@@ -9,10 +9,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use cardwarden_card::beside::above;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::inotify::Inotify;
 use pcsc::{Context, Scope};
 
 use super::Order;
@@ -141,7 +142,7 @@ pub(super) fn reach(call: &Call, failures: usize) -> io::Result<Option<Context>>
     let mut is_due = failures == 0;
     loop {
         // Watched before the attempt, so that nothing happens unseen between the two.
-        let watch = watch_above(socket)?;
+        let watch = above(socket)?;
         if call.is_wanted() {
             return Ok(None);
         }
@@ -165,25 +166,6 @@ pub(super) fn reach(call: &Call, failures: usize) -> io::Result<Option<Context>>
             attempts = 0;
         }
     }
-}
-
-/// Watches the nearest directory above `path` that exists.
-fn watch_above(path: &Path) -> io::Result<Inotify> {
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-    // pcscd changes the socket's mode once it listens.
-    let events = AddWatchFlags::IN_CREATE
-        | AddWatchFlags::IN_ATTRIB
-        | AddWatchFlags::IN_MOVED_TO
-        | AddWatchFlags::IN_DELETE_SELF
-        | AddWatchFlags::IN_MOVE_SELF;
-    for directory in path.ancestors().skip(1) {
-        match inotify.add_watch(directory, events) {
-            Ok(_watch) => return Ok(inotify),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Err(Errno::ENOENT.into())
 }
 
 /// Waits until something happens there or the thread is to end; for `pause` at most, where one is
@@ -214,11 +196,11 @@ mod tests {
         let socket = top.path().join("pcscd").join("pcscd.comm");
         let call = Call::new().unwrap();
         let instant = Some(Duration::ZERO);
-        let watch = watch_above(&socket).unwrap();
+        let watch = above(&socket).unwrap();
         assert!(!happened(&watch, &call, instant).unwrap());
         std::fs::create_dir(socket.parent().unwrap()).unwrap();
         assert!(happened(&watch, &call, None).unwrap());
-        let watch = watch_above(&socket).unwrap();
+        let watch = above(&socket).unwrap();
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         assert!(happened(&watch, &call, None).unwrap());
     }
@@ -236,7 +218,7 @@ mod tests {
     fn the_wish_to_end_wakes_the_wait() {
         let top = tempfile::tempdir().unwrap();
         let call = Call::new().unwrap();
-        let watch = watch_above(&top.path().join("socket")).unwrap();
+        let watch = above(&top.path().join("socket")).unwrap();
         call.stop();
         assert!(happened(&watch, &call, None).unwrap());
         assert!(call.is_wanted());

@@ -8,12 +8,12 @@ use cardwarden_policy::{Anchors, Manifest, SigningKey, Verified};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use crate::card::{CardEvent, CardReading, Expectation, PinNeeded, Reader, spawn};
+use crate::card::{CardEvent, CardReading, Expectation, PinNeeded, Threads, spawn};
 use crate::lab::{self, READER};
 
 /// The thread, and what it says.
 pub(crate) struct Thread {
-    pub(crate) reader: Reader,
+    pub(crate) reader: Threads,
     events: mpsc::Receiver<CardEvent>,
     expectation: watch::Sender<Expectation>,
 }
@@ -30,7 +30,7 @@ impl Thread {
         let (expectation, receiver) = watch::channel(expectation);
         let (sender, events) = mpsc::channel(16);
         Self {
-            reader: spawn(receiver, sender).unwrap(),
+            reader: spawn(None, receiver, sender).unwrap(),
             events,
             expectation,
         }
@@ -254,13 +254,13 @@ fn every_bad_card_is_refused_by_its_own_word() {
 fn the_thread_ends_wherever_it_waits() {
     lab::isolated(|_folder| {
         let mut waiting_for_pcscd = Thread::start(&lab::company());
-        waiting_for_pcscd.reader.stop();
+        drop(waiting_for_pcscd.reader);
         assert!(waiting_for_pcscd.events.blocking_recv().is_none());
         let _pcscd = lab::pcscd();
         let mut waiting_for_cards = Thread::start(&lab::company());
         waiting_for_cards.service(true);
         assert!(matches!(waiting_for_cards.next(), CardEvent::Readers(names) if names.len() == 2));
-        waiting_for_cards.reader.stop();
+        drop(waiting_for_cards.reader);
         assert!(waiting_for_cards.events.blocking_recv().is_none());
     });
 }
