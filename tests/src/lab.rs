@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::image::{self, Image, product};
 use crate::machine::accelerator::Accelerator;
 use crate::machine::{Machine, Snapshot, qemu};
-use crate::pins::Kernel;
+use crate::pins::System;
 use crate::place;
 use crate::run::{Key, Run};
 use crate::say::progress;
@@ -35,19 +35,20 @@ pub fn product_layer() -> Result<PathBuf> {
 }
 
 /// A machine with the product, restored from the snapshot for it; the first time it is booted and saved.
-pub fn ready(kernel: Kernel) -> Result<Machine> {
-    let image = Image::make(kernel, &product_layer()?)?;
+pub fn ready(system: impl Into<System>) -> Result<Machine> {
+    let image = Image::make(system, &product_layer()?)?;
     let accelerator = Accelerator::choose(&image)?;
     machine(&image, accelerator)
 }
 
 /// A ready machine in which a script has been run, by a snapshot taken after that; its name is its content.
-pub fn prepared(kernel: Kernel, script: &str) -> Result<Machine> {
-    let image = Image::make(kernel, &product_layer()?)?;
+pub fn prepared(system: impl Into<System>, script: &str) -> Result<Machine> {
+    let system = system.into();
+    let image = Image::make(system, &product_layer()?)?;
     let accelerator = Accelerator::choose(&image)?;
     let first = snapshot(&image, accelerator)?;
     let dir = first.dir().join(Key::default().with(script).name());
-    let lock = image::lock(&format!("snapshot-{}", kernel.name()))?;
+    let lock = image::lock(&format!("snapshot-{}", system.name()))?;
     if Snapshot::find(&dir).is_none() {
         let mut machine = Machine::restore(&image, accelerator, &first)?;
         if let Err(error) = machine.ok(script) {
@@ -62,8 +63,8 @@ pub fn prepared(kernel: Kernel, script: &str) -> Result<Machine> {
 }
 
 /// A machine without the product: only Debian and the lab's own programs.
-pub fn bare(kernel: Kernel) -> Result<Machine> {
-    let image = Image::make(kernel, &product::bare_layer()?)?;
+pub fn bare(system: impl Into<System>) -> Result<Machine> {
+    let image = Image::make(system, &product::bare_layer()?)?;
     let accelerator = Accelerator::choose(&image)?;
     machine(&image, accelerator)
 }
@@ -82,14 +83,14 @@ pub fn snapshot(image: &Image, accelerator: Accelerator) -> Result<Snapshot> {
         .with(format!("{:?}", accelerator.arguments()))
         .with("snapshot 2")
         .name();
-    let kernel = image.kernel.name();
-    let dir = place::lab("snapshots")?.join(format!("{kernel}-{name}"));
-    let _lock = image::lock(&format!("snapshot-{kernel}"))?;
+    let system = image.system.name();
+    let dir = place::lab("snapshots")?.join(format!("{system}-{name}"));
+    let _lock = image::lock(&format!("snapshot-{system}"))?;
     if let Some(snapshot) = Snapshot::find(&dir) {
         return Ok(snapshot);
     }
     progress(format!(
-        "lab: booting Debian with kernel {kernel} once ({})",
+        "lab: booting Debian with kernel {system} once ({})",
         accelerator.name()
     ));
     let mut machine = Machine::boot(image, accelerator)?;
@@ -99,19 +100,19 @@ pub fn snapshot(image: &Image, accelerator: Accelerator) -> Result<Snapshot> {
     }
     let seconds = machine.started_in.as_secs_f32();
     place::write_whole(
-        &place::lab("snapshots")?.join(format!("boot-{kernel}")),
+        &place::lab("snapshots")?.join(format!("boot-{system}")),
         format!("{seconds:.1}"),
     )?;
     let snapshot = machine.into_snapshot(&dir)?;
     progress(format!(
         "lab: it was up after {seconds:.1} s and is now saved"
     ));
-    forget_old(&dir, kernel)?;
+    forget_old(&dir, &system)?;
     Ok(snapshot)
 }
 
-/// Keeps this and the two newest others of a kernel; a snapshot takes about 150 MB.
-fn forget_old(newest: &std::path::Path, kernel: &str) -> Result<()> {
+/// Keeps this and the two newest others of a system; a snapshot takes about 150 MB.
+fn forget_old(newest: &std::path::Path, system: &str) -> Result<()> {
     let parent = place::lab("snapshots")?;
     let mut others = Vec::new();
     for entry in std::fs::read_dir(&parent)
@@ -122,7 +123,7 @@ fn forget_old(newest: &std::path::Path, kernel: &str) -> Result<()> {
             && entry
                 .file_name()
                 .to_string_lossy()
-                .starts_with(&format!("{kernel}-"));
+                .starts_with(&format!("{system}-"));
         if is_other {
             others.push((entry.metadata()?.modified()?, entry.path()));
         }

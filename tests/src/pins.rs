@@ -123,6 +123,79 @@ impl std::str::FromStr for Kernel {
     }
 }
 
+/// What the guest's kernel can hold a policy with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tier {
+    /// Everything, as Debian starts it.
+    #[default]
+    Kernel,
+    /// No programs at LSM hooks, as on most phones: the kernel is started without the `bpf` LSM.
+    KernelOpen,
+}
+
+impl Tier {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Kernel, Self::KernelOpen];
+
+    /// As written on command lines, and as the product calls what it reaches at best.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::KernelOpen => "kernel-open",
+        }
+    }
+
+    /// Options for the kernel's command line.
+    pub const fn kernel_options(self) -> &'static str {
+        match self {
+            Self::Kernel => "",
+            // Debian's own list (`CONFIG_LSM`) without `bpf`.
+            Self::KernelOpen => {
+                "lsm=landlock,lockdown,yama,loadpin,safesetid,integrity,apparmor,selinux,smack,tomoyo"
+            }
+        }
+    }
+}
+
+impl std::str::FromStr for Tier {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|tier| tier.name() == text)
+            .ok_or_else(|| "the lab has the tiers kernel and kernel-open".to_owned())
+    }
+}
+
+/// A kernel, and how it is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct System {
+    /// Whose kernel.
+    pub kernel: Kernel,
+    /// With what.
+    pub tier: Tier,
+}
+
+impl System {
+    /// For folders and messages.
+    pub fn name(self) -> String {
+        match self.tier {
+            Tier::Kernel => self.kernel.name().to_owned(),
+            Tier::KernelOpen => format!("{}@{}", self.kernel.name(), self.tier.name()),
+        }
+    }
+}
+
+impl From<Kernel> for System {
+    fn from(kernel: Kernel) -> Self {
+        Self {
+            kernel,
+            tier: Tier::default(),
+        }
+    }
+}
+
 /// Modules that the start-up archive loads, in this order, before the guest's file system is there.
 pub const EARLY_MODULES: &[&str] = &[
     "virtio_pci",
@@ -188,6 +261,7 @@ pub const MODULES: &[&str] = &[
     "sg",
     "cdc_acm",
     "cdc_ether",
+    "cdc_ncm",
     "usblp",
     "usbmon",
     "dummy_hcd",
@@ -197,6 +271,8 @@ pub const MODULES: &[&str] = &[
     "usb_f_fs",
     "usb_f_hid",
     "usb_f_mass_storage",
+    "usb_f_midi",
+    "usb_f_printer",
     "usb_f_ncm",
     "usb_f_rndis",
     "usb_f_uac2",
@@ -215,6 +291,7 @@ pub const MODULES: &[&str] = &[
     "nfcsim",
     "snd_aloop",
     "snd_usb_audio",
+    "snd_usbmidi_lib",
     "mac80211_hwsim",
     "af_packet",
     "unix_diag",

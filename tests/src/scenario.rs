@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::lab;
 use crate::machine::Machine;
-use crate::pins::Kernel;
+use crate::pins::System;
 
 /// The policy of "B Company" in most tests: camera and Bluetooth are off.
 pub const OFFICE: &str = r#"contact = "security@b-company.example"
@@ -26,15 +26,15 @@ pub const COPY: &str = "/srv/copies/camera";
 pub const CAMERA: &str = "/dev/video0";
 
 /// A machine with camera and Bluetooth plugged in, and no card yet.
-pub fn before_the_card(kernel: Kernel) -> Result<Machine> {
-    lab::prepared(kernel, DEVICES)
+pub fn before_the_card(system: impl Into<System>) -> Result<Machine> {
+    lab::prepared(system, DEVICES)
 }
 
 /// The same machine with the card of [`OFFICE`] put in, and everything applied.
-pub fn with_the_card(kernel: Kernel) -> Result<Machine> {
+pub fn with_the_card(system: impl Into<System>) -> Result<Machine> {
     let write = format!("cat >/srv/policy.toml <<'END'\n{OFFICE}END\n");
     lab::prepared(
-        kernel,
+        system,
         &format!("{DEVICES}{write}lab card insert /srv/policy.toml\nlab settle\n"),
     )
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use cardwarden_tests::pins::Kernel;
+use cardwarden_tests::pins::{Kernel, System, Tier};
 use cardwarden_tests::{bench, demo, fuzz, lab, say, session, setup, suite};
 use clap::{Parser, Subcommand};
 
@@ -68,6 +68,9 @@ enum LabTask {
         /// The guest's kernel: 6.1 or 6.12
         #[arg(long, default_value = "6.1")]
         kernel: Kernel,
+        /// What it can hold a policy with: kernel or kernel-open (started without the `bpf` LSM)
+        #[arg(long, default_value = "kernel")]
+        tier: Tier,
         /// A policy whose card is put in first, or "none"
         #[arg(long, default_value = "none")]
         card: String,
@@ -79,6 +82,9 @@ enum LabTask {
         /// The guest's kernel: 6.1 or 6.12
         #[arg(long, default_value = "6.1")]
         kernel: Kernel,
+        /// What it can hold a policy with: kernel or kernel-open (started without the `bpf` LSM)
+        #[arg(long, default_value = "kernel")]
+        tier: Tier,
         /// Without the product: only Debian and the lab's own programs
         #[arg(long)]
         bare: bool,
@@ -133,22 +139,23 @@ fn perform(task: Task) -> Result<ExitCode> {
             task:
                 LabTask::Run {
                     kernel,
+                    tier,
                     card,
                     script,
                 },
         } => {
             setup::setup()?;
-            let mut machine = lab::ready(kernel)?;
+            let mut machine = lab::ready(System { kernel, tier })?;
             return session::run_script(&mut machine, &card, &script);
         }
         Task::Lab {
-            task: LabTask::Shell { kernel, bare },
+            task: LabTask::Shell { kernel, tier, bare },
         } => {
             setup::setup()?;
             let mut machine = if bare {
-                lab::bare(kernel)?
+                lab::bare(System { kernel, tier })?
             } else {
-                lab::ready(kernel)?
+                lab::ready(System { kernel, tier })?
             };
             return session::shell(&mut machine);
         }

@@ -14,15 +14,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::pins::Kernel;
+use crate::pins::System;
 use crate::place;
 use crate::run::{Key, Run};
 
 /// The files that a machine is started from.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// Which kernel this is.
-    pub kernel: Kernel,
+    /// Which kernel this is, and how it is started.
+    pub system: System,
     /// The kernel as an ELF file.
     pub vmlinux: PathBuf,
     /// The start-up archive.
@@ -38,12 +38,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// Makes or finds every part for `kernel`, with `product` as made by [`product::layer`].
-    pub fn make(kernel: Kernel, product: &Path) -> Result<Self> {
+    /// Makes or finds every part for `system`, with `product` as made by [`product::layer`].
+    pub fn make(system: impl Into<System>, product: &Path) -> Result<Self> {
+        let system = system.into();
         let _lock = lock("images")?;
-        let parts = kernel::parts(kernel)?;
+        let parts = kernel::parts(system.kernel)?;
         Ok(Self {
-            kernel,
+            system,
             vmlinux: parts.vmlinux,
             initrd: archive::initrd(&parts.early_modules)?,
             rootfs: rootfs::squashfs()?,
@@ -67,6 +68,7 @@ impl Image {
         .fold(Key::default(), |key, path| {
             key.with(path.as_os_str().as_encoded_bytes())
         })
+        .with(self.system.tier.kernel_options())
     }
 }
 

@@ -346,7 +346,7 @@ fn folder(image: &Image) -> Result<PathBuf> {
     place::lab(&format!(
         "run/{}-{number}-{}",
         std::process::id(),
-        image.kernel.name()
+        image.system.name()
     ))
 }
 

@@ -58,8 +58,9 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
     add(
         "-append",
         format!(
-            "console=ttyS0 loglevel=6 mitigations=off {}",
-            shape.accelerator.kernel_options()
+            "console=ttyS0 loglevel=6 mitigations=off {} {}",
+            shape.accelerator.kernel_options(),
+            image.system.tier.kernel_options()
         ),
     );
     let disks = [

@@ -3,13 +3,18 @@
 //!
 //! It uses the product only as a user could: by its commands and its server's interface.
 
+mod camera;
 mod card;
 mod count;
 mod device;
+mod held;
+mod netlink;
 mod person;
 mod probe;
 mod server;
 mod settle;
+mod syscall;
+mod using;
 mod world;
 
 use std::path::PathBuf;
@@ -74,6 +79,32 @@ enum Play {
         #[command(subcommand)]
         what: probe::Try,
     },
+    /// Start a program that films, records, or has something open, and does not stop by itself; prints its name
+    Hold {
+        /// What it does
+        kind: held::Kind,
+        /// With which node; without it, the first that the lab plugs in
+        #[arg(long)]
+        path: Option<PathBuf>,
+        /// How to call it; without it, as what it does
+        #[arg(long)]
+        name: Option<String>,
+        /// Be this program
+        #[arg(long, hide = true, requires = "name")]
+        serve: bool,
+    },
+    /// Say how such a program fares: `busy TIMES LAST`, or `stopped TIMES LAST AT ERROR`: how often it got something,
+    /// when it did last, when it was stopped (milliseconds since 1970), and what it was told
+    Held {
+        /// Its name, as `hold` printed it
+        name: String,
+        /// Wait until it has been stopped, so many seconds at most
+        #[arg(long)]
+        stopped: Option<u64>,
+        /// End it
+        #[arg(long, conflicts_with = "stopped")]
+        end: bool,
+    },
     /// What happened before the machine was switched on (run at every start)
     #[command(hide = true)]
     Prepare,
@@ -99,6 +130,24 @@ fn perform(play: Play) -> Result<()> {
         Play::Release { out } => server::release(out.as_ref()),
         Play::AsUser { command } => person::run(&command),
         Play::Try { what } => probe::attempt(&what),
+        Play::Hold {
+            kind,
+            path,
+            name,
+            serve,
+        } => match name {
+            Some(name) if serve => held::serve(kind, path.as_deref(), &name),
+            name => held::hold(kind, path.as_deref(), name.as_deref()),
+        },
+        Play::Held {
+            name, end: true, ..
+        } => held::end(&name),
+        Play::Held { name, stopped, .. } => held::state(
+            &name,
+            stopped.map_or(held::Question::State, |seconds| {
+                held::Question::Stopped(std::time::Duration::from_secs(seconds))
+            }),
+        ),
         Play::Prepare => world::prepare(),
     }
 }

@@ -1,18 +1,51 @@
 //! Tries what is to be refused, and says what the kernel answered. No shell stands between the attempt and the
 //! answer, so that an error of the shell is not taken for one of the kernel.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use cardwarden_tests::run::Run;
 use cardwarden_tests::say::result;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::Mode;
 
-/// What to try. Each prints one word for each attempt: `open`, or the kernel's error, such as `EPERM`.
+use crate::camera::Camera;
+use crate::{held, netlink, using};
+
+/// A use of a descriptor.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// Ask the device what it is
+    Ioctl,
+    /// Read
+    Read,
+    /// Write
+    Write,
+    /// Map memory
+    Mmap,
+    /// Start filming once more
+    Restart,
+}
+
+/// Whose descriptor is used.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum From {
+    /// A new one of this program
+    Own,
+    /// That of a program of `lab hold`, by itself
+    Held,
+    /// That of such a program, handed over in a message (`SCM_RIGHTS`)
+    Passed,
+    /// That of such a program, taken with `pidfd_getfd(2)`
+    Taken,
+}
+
+/// What to try. Each prints one word for each attempt: `open` or `works`, or the kernel's error, such as `EPERM`.
 #[derive(Subcommand)]
 pub(crate) enum Try {
     /// Open files for reading
@@ -23,6 +56,36 @@ pub(crate) enum Try {
     },
     /// Make a Bluetooth socket
     Bluetooth,
+    /// Make an NFC socket
+    Nfc,
+    /// Ask the kernel for its NFC devices over netlink
+    NfcNetlink,
+    /// Film one picture with a node
+    Stream {
+        /// The node
+        path: PathBuf,
+    },
+    /// Record a moment's sound with a capture node
+    Record {
+        /// The node
+        path: PathBuf,
+    },
+    /// Open the usbfs node of a USB device and ask it something
+    Usbfs {
+        /// The device, as sysfs calls it: 1-1
+        device: String,
+    },
+    /// Use a descriptor: that of a file opened for it, of a program of `lab hold`, or one that such a program hands
+    /// over or that is taken from it
+    Use {
+        /// How
+        way: Way,
+        /// The file, or the program's name
+        of: PathBuf,
+        /// Whose descriptor
+        #[arg(long, value_enum, default_value = "own")]
+        from: From,
+    },
     /// Open a file again and again; prints how often it was opened and how often refused
     Hammer {
         /// The file
@@ -58,33 +121,32 @@ pub(crate) fn attempt(what: &Try) -> Result<()> {
     match what {
         Try::Open { paths } => {
             for path in paths {
-                result(word(opened(path)));
+                say(opened(path), "open");
             }
-            Ok(())
         }
-        Try::Bluetooth => {
-            let made = socket(
-                AddressFamily::Bluetooth,
-                SockType::SeqPacket,
-                SockFlag::SOCK_CLOEXEC,
-                None,
-            );
-            result(word(made.map(drop)));
-            Ok(())
-        }
-        Try::Hammer { path, until } => hammer(path, until),
+        Try::Bluetooth => say(bluetooth(), "open"),
+        Try::Nfc => say(nfc(), "open"),
+        Try::NfcNetlink => say(netlink::nfc(), "works"),
+        Try::Stream { path } => say(
+            Camera::start(path).and_then(|camera| camera.frame()),
+            "works",
+        ),
+        Try::Record { path } => result(record(path)?),
+        Try::Usbfs { device } => say(usbfs(device)?, "works"),
+        Try::Use { way, of, from } => result(use_descriptor(*way, of, *from)?),
+        Try::Hammer { path, until } => hammer(path, until)?,
         Try::Until {
             answer,
             path,
             seconds,
-        } => until(answer, path, Duration::from_secs(*seconds)),
+        } => until(answer, path, Duration::from_secs(*seconds))?,
         Try::Count { paths } => {
             for path in paths {
                 result(crate::count::most_frequent(path)?);
             }
-            Ok(())
         }
     }
+    Ok(())
 }
 
 fn opened(path: &Path) -> Result<(), Errno> {
@@ -96,8 +158,96 @@ fn opened(path: &Path) -> Result<(), Errno> {
     .map(drop)
 }
 
-fn word(attempt: Result<(), Errno>) -> String {
-    attempt.map_or_else(|errno| format!("{errno:?}"), |()| "open".to_owned())
+/// The kernel's error, or this word.
+pub(crate) fn word<T>(attempt: Result<T, Errno>, success: &str) -> String {
+    attempt.map_or_else(|errno| format!("{errno:?}"), |_| success.to_owned())
+}
+
+fn say<T>(attempt: Result<T, Errno>, success: &str) {
+    result(word(attempt, success));
+}
+
+/// A Bluetooth socket: a raw one of the HCI protocol.
+pub(crate) fn bluetooth() -> Result<OwnedFd, Errno> {
+    any_socket(AddressFamily::Bluetooth)
+}
+
+/// An NFC socket: a raw one.
+pub(crate) fn nfc() -> Result<OwnedFd, Errno> {
+    any_socket(AddressFamily::Nfc)
+}
+
+/// A socket of the family's protocol 0: L2CAP, and NFC's raw one.
+fn any_socket(family: AddressFamily) -> Result<OwnedFd, Errno> {
+    socket(family, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)
+}
+
+/// By `arecord`: `works` if a tenth of a second was recorded, else what it says.
+fn record(node: &Path) -> Result<String> {
+    let device = held::usage::sound_device(node)?;
+    let recorded = Run::new("arecord")
+        .args(["-q", "-t", "raw", "-f", "S16_LE", "-r", "48000", "-c", "2"])
+        .args(["-s", "4800", "-D", &device])
+        .into_command()
+        .output()
+        .context("start arecord")?;
+    if recorded.status.success() && !recorded.stdout.is_empty() {
+        return Ok("works".to_owned());
+    }
+    let said = String::from_utf8_lossy(&recorded.stderr).into_owned();
+    Ok(if said.contains("Operation not permitted") {
+        format!("{:?}", Errno::EPERM)
+    } else {
+        said.split_whitespace().collect::<Vec<_>>().join("-")
+    })
+}
+
+/// The node of a device by its bus and number there.
+fn usbfs(device: &str) -> Result<Result<(), Errno>> {
+    let number = |name: &str| -> Result<u32> {
+        let path = Path::new("/sys/bus/usb/devices").join(device).join(name);
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        text.trim()
+            .parse()
+            .with_context(|| format!("read {}", path.display()))
+    };
+    let node = format!(
+        "/dev/bus/usb/{:03}/{:03}",
+        number("busnum")?,
+        number("devnum")?
+    );
+    match open(
+        Path::new(&node),
+        OFlag::O_RDWR | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    ) {
+        Ok(descriptor) => using::attempt("ioctl", &descriptor.into()),
+        Err(errno) => Ok(Err(errno)),
+    }
+}
+
+fn use_descriptor(way: Way, of: &Path, from: From) -> Result<String> {
+    let value = way.to_possible_value();
+    let way = value
+        .as_ref()
+        .map(clap::builder::PossibleValue::get_name)
+        .unwrap_or_default();
+    let name = of.to_string_lossy();
+    let descriptor = match from {
+        From::Held => return held::attempt(&name, way),
+        From::Own => open(
+            of,
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK,
+            Mode::empty(),
+        ),
+        From::Passed => held::take(&name, true)?,
+        From::Taken => held::take(&name, false)?,
+    };
+    Ok(match descriptor {
+        Ok(descriptor) => word(using::attempt(way, &descriptor.into())?, "works"),
+        Err(errno) => word::<()>(Err(errno), ""),
+    })
 }
 
 fn until(answer: &str, path: &Path, limit: Duration) -> Result<()> {
@@ -106,7 +256,7 @@ fn until(answer: &str, path: &Path, limit: Duration) -> Result<()> {
     loop {
         // The clock is read first: the answer was given at this instant or later.
         let at = SystemTime::now();
-        let said = word(opened(path));
+        let said = word(opened(path), "open");
         if said == answer {
             let at = at.duration_since(UNIX_EPOCH).context("read the clock")?;
             result(format!("{} {others}", at.as_millis()));

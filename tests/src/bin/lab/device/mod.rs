@@ -1,5 +1,7 @@
 //! Devices that are plugged in and out: the kernel's own virtual hardware behind real drivers.
 
+mod gadget;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -7,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use cardwarden_tests::run::Run;
 use cardwarden_tests::say::{progress, result};
 use clap::ValueEnum;
+use gadget::{End, Part};
 
 /// Which kind is behind a name that `plug` printed.
 const PLUGGED: &str = "/run/lab-plugged";
@@ -24,6 +27,48 @@ pub(crate) enum Kind {
     Infrared,
     /// NFC controllers (nfcsim)
     Nfc,
+    /// A USB stick with an ext4 file system, labelled LAB-USB
+    UsbStorage,
+    /// A USB keyboard
+    UsbKeyboard,
+    /// A USB network adapter (CDC NCM)
+    UsbNetwork,
+    /// A USB network adapter (CDC ECM)
+    UsbNetworkEcm,
+    /// A USB serial line (CDC ACM)
+    UsbSerial,
+    /// A USB MIDI instrument
+    UsbMidi,
+    /// A USB printer
+    UsbPrinter,
+    /// A USB device that is stick, keyboard and serial line in one
+    UsbComposite,
+    /// This machine itself as a USB device, with a serial line
+    Gadget,
+}
+
+impl Kind {
+    /// What a gadget of this kind is made of, the product number it goes by, and which end of it is asked for.
+    const fn gadget(self) -> Option<(&'static [Part], u16, End)> {
+        Some(match self {
+            Self::UsbStorage => (&[Part::Storage], 0x0101, End::Host),
+            Self::UsbKeyboard => (&[Part::Keyboard], 0x0102, End::Host),
+            Self::UsbNetwork => (&[Part::Ncm], 0x0103, End::Host),
+            Self::UsbNetworkEcm => (&[Part::Ecm], 0x0104, End::Host),
+            Self::UsbSerial => (&[Part::Serial], 0x0105, End::Host),
+            Self::UsbMidi => (&[Part::Midi], 0x0106, End::Host),
+            Self::UsbPrinter => (&[Part::Printer], 0x0107, End::Host),
+            Self::UsbComposite => (
+                &[Part::Storage, Part::Keyboard, Part::Serial],
+                0x0108,
+                End::Host,
+            ),
+            Self::Gadget => (&[Part::Serial], 0x0109, End::Device),
+            Self::Camera | Self::Bluetooth | Self::Microphone | Self::Infrared | Self::Nfc => {
+                return None;
+            }
+        })
+    }
 }
 
 /// Module with options, class below /sys/class, and how names start there.
@@ -34,7 +79,7 @@ struct Driver {
 }
 
 impl Kind {
-    const fn driver(self) -> Driver {
+    const fn driver(self) -> Option<Driver> {
         let (module, class, prefix): (&[&str], _, _) = match self {
             // node_types: bit 0 is video capture (drivers/media/test-drivers/vivid/vivid-core.c).
             Self::Camera => (
@@ -46,31 +91,64 @@ impl Kind {
             Self::Microphone => (&["snd_aloop"], "sound", "pcm"),
             Self::Infrared => (&["rc_loopback"], "lirc", "lirc"),
             Self::Nfc => (&["nfcsim"], "nfc", "nfc"),
+            Self::UsbStorage
+            | Self::UsbKeyboard
+            | Self::UsbNetwork
+            | Self::UsbNetworkEcm
+            | Self::UsbSerial
+            | Self::UsbMidi
+            | Self::UsbPrinter
+            | Self::UsbComposite
+            | Self::Gadget => return None,
         };
-        Driver {
+        Some(Driver {
             module,
             class,
             prefix,
-        }
+        })
     }
 }
 
 /// Plugs it in and prints its name.
 pub(crate) fn plug(kind: Kind) -> Result<()> {
-    let driver = kind.driver();
+    let name = match (kind.gadget(), kind.driver()) {
+        (Some((parts, product, end)), _) => {
+            let name = gadget::plug(parts, product, end)?;
+            settle()?;
+            let port = gadget::port_of(&name).context("the gadget has gone already")?;
+            remember(&name, &format!("{GADGET}{port}"))?;
+            name
+        }
+        (None, Some(driver)) => load(kind, &driver)?,
+        (None, None) => bail!("the lab does not know how to plug this in"),
+    };
+    result(name);
+    Ok(())
+}
+
+/// How the note of a gadget starts; its port follows.
+const GADGET: &str = "gadget ";
+
+fn settle() -> Result<()> {
+    Run::new("udevadm")
+        .args(["settle", "--timeout=20"])
+        .quietly()
+        .map(drop)
+}
+
+/// Loads the driver that brings its own virtual hardware; the name of what it made.
+fn load(kind: Kind, driver: &Driver) -> Result<String> {
     let name = driver.module.first().copied().unwrap_or_default();
     if Path::new("/sys/module").join(name).exists() && (kind != Kind::Bluetooth || is_emulating()) {
         bail!("the lab has one of these, and it is plugged in");
     }
-    let before = devices(&driver);
+    let before = devices(driver);
     Run::new("modprobe").args(driver.module).quietly()?;
     if kind == Kind::Bluetooth {
         emulate_controller()?;
     }
-    Run::new("udevadm")
-        .args(["settle", "--timeout=20"])
-        .quietly()?;
-    let after = devices(&driver);
+    settle()?;
+    let after = devices(driver);
     let found = after
         .difference(&before)
         .next()
@@ -82,8 +160,7 @@ pub(crate) fn plug(kind: Kind) -> Result<()> {
         found.clone()
     };
     remember(found, name)?;
-    result(shown);
-    Ok(())
+    Ok(shown)
 }
 
 /// The names of a class's devices, in order.
@@ -136,16 +213,22 @@ pub(crate) fn unplug(name: &str) -> Result<()> {
     let note = Path::new(PLUGGED).join(device);
     let module = std::fs::read_to_string(&note)
         .with_context(|| format!("{name} was not plugged in by `lab plug`"))?;
+    if let Some(port) = module.strip_prefix(GADGET) {
+        gadget::unplug(port)?;
+        return forget(name, &note);
+    }
     if module == "hci_vhci" && is_emulating() {
         Run::new("systemctl")
             .args(["stop", "lab-btvirt"])
             .quietly()?;
     }
     Run::new("modprobe").args(["-r", &module]).quietly()?;
-    Run::new("udevadm")
-        .args(["settle", "--timeout=20"])
-        .quietly()?;
-    std::fs::remove_file(&note).with_context(|| format!("remove {}", note.display()))?;
+    forget(name, &note)
+}
+
+fn forget(name: &str, note: &Path) -> Result<()> {
+    settle()?;
+    std::fs::remove_file(note).with_context(|| format!("remove {}", note.display()))?;
     progress(format!("lab: {name} is unplugged"));
     Ok(())
 }

@@ -1,0 +1,155 @@
+//! Programs that use something and do not stop by themselves: what a new policy has to stop. Each runs as a unit
+//! of systemd's, since it must outlive the shell that asked for it, and answers on a socket.
+
+mod line;
+pub(crate) mod usage;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use cardwarden_tests::run::Run;
+use cardwarden_tests::say::result;
+use clap::ValueEnum;
+use nix::errno::Errno;
+use usage::Usage;
+
+/// Where the programs listen.
+const HELD: &str = "/run/lab-held";
+
+/// What a program can be busy with.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Films
+    Camera,
+    /// Records
+    Microphone,
+    /// Has a node open, and waits
+    Node,
+    /// Has a Bluetooth socket, and waits
+    Bluetooth,
+    /// Has an NFC socket, and waits
+    Nfc,
+}
+
+impl Kind {
+    fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+/// Starts such a program and returns once it is busy; prints its name.
+pub(crate) fn hold(kind: Kind, path: Option<&Path>, name: Option<&str>) -> Result<()> {
+    let kind_name = kind.name();
+    let name = name.unwrap_or(&kind_name);
+    let own = std::env::current_exe().context("find this program")?;
+    let mut run = Run::new("systemd-run")
+        .args(["--quiet", "--collect", "--service-type=notify"])
+        .arg(format!("--unit=lab-held-{name}"))
+        .arg(own)
+        .args(["hold", &kind_name, "--name", name, "--serve"]);
+    if let Some(path) = path {
+        run = run.arg("--path").arg(path);
+    }
+    if let Err(error) = run.quietly() {
+        let said = Run::new("journalctl")
+            .arg(format!("--unit=lab-held-{name}"))
+            .args(["-o", "cat", "-n", "3", "--no-pager"])
+            .text()?;
+        return Err(error.context(said));
+    }
+    result(name);
+    Ok(())
+}
+
+/// Is such a program.
+pub(crate) fn serve(kind: Kind, path: Option<&Path>, name: &str) -> Result<()> {
+    std::fs::create_dir_all(HELD).with_context(|| format!("make {HELD}"))?;
+    let place = Path::new(HELD).join(name);
+    if place.exists() {
+        std::fs::remove_file(&place).with_context(|| format!("remove {}", place.display()))?;
+    }
+    let listener =
+        UnixListener::bind(&place).with_context(|| format!("listen at {}", place.display()))?;
+    let usage = Usage::start(kind, path)?;
+    let ready = std::env::var("NOTIFY_SOCKET").context("not started by systemd")?;
+    UnixDatagram::unbound()
+        .and_then(|socket| socket.send_to(b"READY=1", ready))
+        .context("tell systemd")?;
+    for stream in listener.incoming() {
+        let stream = stream.context("accept")?;
+        let mut asked = String::new();
+        BufReader::new(&stream)
+            .read_line(&mut asked)
+            .context("read the question")?;
+        if asked.trim() == "end" {
+            return Ok(());
+        }
+        // Who asked may have gone.
+        drop(usage.answer(asked.trim(), &stream));
+    }
+    Ok(())
+}
+
+/// What such a program can be asked about itself.
+#[derive(Clone, Copy)]
+pub(crate) enum Question {
+    /// What it does now.
+    State,
+    /// What it does once it has been stopped, or an error after so long.
+    Stopped(Duration),
+}
+
+/// Prints `busy FRAMES LAST` or `stopped FRAMES LAST AT ERROR`: how often it got something, when it did last, when
+/// it was stopped (in milliseconds since 1970), and what it was told.
+pub(crate) fn state(name: &str, question: Question) -> Result<()> {
+    let (words, limit) = match question {
+        Question::State => ("state".to_owned(), Duration::from_secs(5)),
+        Question::Stopped(limit) => (format!("stopped {}", limit.as_millis()), limit),
+    };
+    let said = line::ask(&socket(name), &words, limit + Duration::from_secs(5))?;
+    result(&said);
+    if matches!(question, Question::Stopped(_)) && !said.starts_with("stopped") {
+        bail!("{name} has not been stopped within {limit:?}");
+    }
+    Ok(())
+}
+
+/// Has it try something with what it holds; one word.
+pub(crate) fn attempt(name: &str, what: &str) -> Result<String> {
+    line::ask(&socket(name), what, Duration::from_secs(20))
+}
+
+/// Takes its descriptor: handed over by itself, or without asking.
+pub(crate) fn take(
+    name: &str,
+    is_handed_over: bool,
+) -> Result<std::result::Result<OwnedFd, Errno>> {
+    if is_handed_over {
+        line::receive(&socket(name))
+    } else {
+        let place = line::ask(&socket(name), "place", Duration::from_secs(5))?;
+        let (pid, number) = place
+            .split_once(' ')
+            .context("the program has no descriptor")?;
+        Ok(crate::syscall::take(
+            pid.parse().context("a process's number")?,
+            number.parse().context("a descriptor's number")?,
+        ))
+    }
+}
+
+/// Ends it.
+pub(crate) fn end(name: &str) -> Result<()> {
+    let mut stream = line::connect(&socket(name), Duration::from_secs(5))?;
+    stream.write_all(b"end\n").context("ask it to end")
+}
+
+fn socket(name: &str) -> PathBuf {
+    Path::new(HELD).join(name)
+}
