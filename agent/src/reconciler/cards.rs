@@ -66,7 +66,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             return;
         }
         self.card.readers.clear();
-        self.forget(|_| true);
+        // The SIM in a modem is reached without pcscd.
+        let modem = self.fixed.settings.modem.clone();
+        self.forget(|known| modem.as_ref().is_none_or(|modem| modem.as_str() != known));
         let text = "the smart-card service pcscd does not answer; cards are not seen. What is in \
                     force stays. Start pcscd.socket";
         self.problem("no-service", text);
@@ -275,16 +277,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Whether a card of this company is in a reader; the latest of several.
     pub(super) fn card_presence(&self, signer: Option<KeyId>) -> Option<CardPresence> {
-        if !self.card.service {
-            return None;
-        }
         let signer = signer?;
         let mut cards = self.cards.iter().rev();
         let card = cards.find(|card| card.signer == signer);
-        Some(
-            card.and_then(|card| card.card)
-                .map_or(CardPresence::Absent, CardPresence::Present),
-        )
+        let present = card.and_then(|card| card.card).map(CardPresence::Present);
+        // That no reader holds one is known by pcscd only.
+        present.or_else(|| self.card.service.then_some(CardPresence::Absent))
     }
 
     /// The cards that wait for consent, as people see them.

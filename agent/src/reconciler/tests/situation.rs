@@ -221,6 +221,30 @@ fn a_rule_about_the_card_follows_the_card() {
 }
 
 #[test]
+fn the_sim_in_a_modem_is_there_without_the_service_for_cards() {
+    let text = r#"
+        [[rules]]
+        id = "card"
+        functions = ["camera"]
+        action = "disable"
+        when.card = "absent"
+    "#;
+    let mut bench = Bench::new();
+    let modem = "/dev/wwan0at0";
+    bench.owner.fixed.settings.modem = Some(modem.parse().unwrap());
+    let mut sim = Card::new(company, text, 1).read(&bench.expectation.borrow());
+    modem.clone_into(&mut sim.reader);
+    bench.owner.on_card(CardEvent::Reading(Box::new(sim)));
+    bench.owner.turn();
+    assert!(!bench.is_refused());
+    bench.owner.on_card(CardEvent::Service(false));
+    bench.owner.turn();
+    assert!(!bench.is_refused(), "the SIM is where it was");
+    bench.pull_out(modem);
+    assert!(bench.is_refused(), "nobody knows of other cards");
+}
+
+#[test]
 fn silence_of_the_server_counts_from_the_last_answer_across_a_restart() {
     let text = r#"
         [[rules]]
