@@ -28,6 +28,7 @@ pub mod image;
 pub mod install;
 pub mod lab;
 pub mod machine;
+pub mod matrix;
 pub mod pins;
 pub mod place;
 pub mod run;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::lab;
 use crate::machine::Machine;
-use crate::pins::System;
+use crate::pins::{System, Tier};
 
 /// The policy of "B Company" in most tests: camera and Bluetooth are off.
 pub const OFFICE: &str = r#"contact = "security@b-company.example"
@@ -24,6 +24,11 @@ pub const COPY: &str = "/srv/copies/camera";
 
 /// The camera's node in a machine where it is plugged in.
 pub const CAMERA: &str = "/dev/video0";
+
+/// A machine as it is after its first start.
+pub fn fresh(system: impl Into<System>) -> Result<Machine> {
+    lab::ready(system)
+}
 
 /// A machine with camera and Bluetooth plugged in, and no card yet.
 pub fn before_the_card(system: impl Into<System>) -> Result<Machine> {
@@ -57,17 +62,26 @@ pub fn insert(machine: &mut Machine, policy: &str, options: &str) -> Result<()> 
     Ok(())
 }
 
-/// Camera and Bluetooth are refused, to root.
+/// Camera and Bluetooth are refused, to root; how, is for the tier to say.
 pub fn is_off(machine: &mut Machine) -> Result<()> {
     expect(machine, &format!("lab try open {CAMERA}"), "EPERM")?;
-    expect(machine, "lab try bluetooth", "EPERM")
+    match machine.system().tier {
+        Tier::Kernel => expect(machine, "lab try bluetooth", "EPERM"),
+        Tier::KernelOpen => expect(machine, RADIO, "1"),
+    }
 }
 
 /// Camera and Bluetooth work, for root.
 pub fn is_on(machine: &mut Machine) -> Result<()> {
     expect(machine, &format!("lab try open {CAMERA}"), "open")?;
+    if machine.system().tier == Tier::KernelOpen {
+        expect(machine, RADIO, "0")?;
+    }
     expect(machine, "lab try bluetooth", "open")
 }
+
+/// Whether the radio is blocked: without programs at LSM hooks, that is how Bluetooth is off.
+const RADIO: &str = "cat /sys/class/bluetooth/hci0/rfkill*/soft";
 
 /// A command succeeds and prints exactly this (spaces and line ends count as one space).
 pub fn expect(machine: &mut Machine, command: &str, wanted: &str) -> Result<()> {
@@ -127,20 +141,43 @@ pub fn outcomes(machine: &mut Machine) -> Result<Vec<Value>> {
 }
 
 /// Makes one `#[test]` for each kernel of each law: a law is a function over a machine, and every law of the list
-/// starts from the same state.
+/// starts from the same state. With `in both tiers`, there is one more for each kernel started without the `bpf`
+/// LSM.
 #[macro_export]
 macro_rules! laws {
     (from $start:ident: $($law:ident),+ $(,)?) => {$(
         mod $law {
-            #[test]
-            fn on_6_1() -> anyhow::Result<()> {
-                $crate::scenario::holds($crate::scenario::$start($crate::pins::Kernel::V6_1)?, super::$law)
-            }
-
-            #[test]
-            fn on_6_12() -> anyhow::Result<()> {
-                $crate::scenario::holds($crate::scenario::$start($crate::pins::Kernel::V6_12)?, super::$law)
-            }
+            $crate::law!(on_6_1, V6_1, Kernel, $start, $law);
+            $crate::law!(on_6_12, V6_12, Kernel, $start, $law);
         }
     )+};
+    (from $start:ident in both tiers: $($law:ident),+ $(,)?) => {$(
+        mod $law {
+            $crate::law!(on_6_1, V6_1, Kernel, $start, $law);
+            $crate::law!(on_6_12, V6_12, Kernel, $start, $law);
+            $crate::law!(on_6_1_without_lsm, V6_1, KernelOpen, $start, $law);
+            $crate::law!(on_6_12_without_lsm, V6_12, KernelOpen, $start, $law);
+        }
+    )+};
+    (from $start:ident in kernel_open: $($law:ident),+ $(,)?) => {$(
+        mod $law {
+            $crate::law!(on_6_1_without_lsm, V6_1, KernelOpen, $start, $law);
+            $crate::law!(on_6_12_without_lsm, V6_12, KernelOpen, $start, $law);
+        }
+    )+};
+}
+
+/// One test of [`laws!`].
+#[macro_export]
+macro_rules! law {
+    ($name:ident, $kernel:ident, $tier:ident, $start:ident, $law:ident) => {
+        #[test]
+        fn $name() -> anyhow::Result<()> {
+            let system = $crate::pins::System {
+                kernel: $crate::pins::Kernel::$kernel,
+                tier: $crate::pins::Tier::$tier,
+            };
+            $crate::scenario::holds($crate::scenario::$start(system)?, super::$law)
+        }
+    };
 }

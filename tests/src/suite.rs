@@ -5,6 +5,7 @@ use anyhow::{Result, ensure};
 use crate::fuzz;
 use crate::image::product;
 use crate::lab;
+use crate::matrix;
 use crate::place;
 use crate::run::Run;
 use crate::say::progress;
@@ -13,6 +14,7 @@ use crate::setup;
 /// The scenario tests: each file of `tests/tests` that runs machines.
 pub const SCENARIOS: &[&str] = &[
     "refusal",
+    "functions",
     "standing",
     "time",
     "facts",
@@ -61,7 +63,11 @@ fn in_machines(scenarios: &[&str]) -> Result<()> {
     }
     run.args(["--", "--test-threads=2"])
         .env(lab::PRODUCT, layer)
-        .visibly()
+        .visibly()?;
+    if scenarios.contains(&"functions") {
+        matrix::check()?;
+    }
+    Ok(())
 }
 
 /// Every test but the scenarios.

@@ -5,6 +5,7 @@
 //! What is pure is measured on the host, by a program of its own (`tests/measure`).
 
 mod card;
+mod kernel;
 
 use std::path::Path;
 
@@ -36,7 +37,7 @@ type Measurement = fn(&mut Vec<Figure>) -> Result<()>;
 /// The groups, in the order in which they run.
 const GROUPS: &[(&str, Measurement)] = &[
     ("policy", policy),
-    ("kernel", kernel),
+    ("kernel", kernel::measure),
     ("card", card::measure),
     ("dm", dm),
     ("cli", cli),
@@ -147,64 +148,6 @@ fn policy(figures: &mut Vec<Figure>) -> Result<()> {
             value: value.with_context(|| format!("{name} was not measured"))?,
             bound,
             unit,
-        });
-    }
-    Ok(())
-}
-
-/// What an open(2) costs more while camera and Bluetooth are off: the median over several files and devices.
-///
-/// One file alone would not do: how many other names share its place in the kernel's name cache differs from
-/// moment to moment, by a few instructions.
-fn kernel(figures: &mut Vec<Figure>) -> Result<()> {
-    const FILES: &str = "/srv/a /srv/b /srv/c /etc/passwd /etc/group /etc/hosts /usr/bin/env";
-    const DEVICES: &str = "/dev/null /dev/zero /dev/full /dev/random /dev/urandom";
-    let image = Image::make(Kernel::V6_1, &lab::product_layer()?)?;
-    let mut machine = lab::machine(&image, Accelerator::Counting)?;
-    machine.ok("for name in a b c; do echo some text >/srv/$name; done")?;
-    let count = |machine: &mut Machine, paths: &str| -> Result<Vec<f64>> {
-        let printed = machine.ok(&format!("lab try count {paths}"))?;
-        printed.split_whitespace().map(number).collect()
-    };
-    // The same machine in the same state, but for what is in force: the other way round, what else a
-    // card's insertion starts would be counted too.
-    scenario::insert(&mut machine, scenario::OFFICE, "")?;
-    scenario::expect(&mut machine, "lab try bluetooth", "EPERM")?;
-    let after = [count(&mut machine, FILES)?, count(&mut machine, DEVICES)?];
-    machine.ok("lab release && lab settle")?;
-    scenario::expect(&mut machine, "lab try bluetooth", "open")?;
-    let before = [count(&mut machine, FILES)?, count(&mut machine, DEVICES)?];
-    let keys = [
-        (
-            "kernel.open_instructions_file",
-            "kernel.open_instructions_file_free",
-            0.0,
-        ),
-        (
-            "kernel.open_instructions_device",
-            "kernel.open_instructions_device_free",
-            60.0,
-        ),
-    ];
-    for ((before, after), (key, key_before, bound)) in before.iter().zip(&after).zip(keys) {
-        let added = before
-            .iter()
-            .zip(after)
-            .map(|(before, after)| after - before)
-            .collect();
-        let unit = "instructions added";
-        figures.push(Figure {
-            key,
-            value: median(added)?,
-            bound: Some(bound),
-            unit,
-        });
-        let value = median(before.clone())?;
-        figures.push(Figure {
-            key: key_before,
-            value,
-            bound: None,
-            unit: "instructions",
         });
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cardwarden_tests::pins::{Kernel, System, Tier};
-use cardwarden_tests::{bench, demo, fuzz, lab, say, session, setup, suite};
+use cardwarden_tests::{bench, demo, fuzz, lab, matrix, say, session, setup, suite};
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and shows Cardwarden in virtual machines.
@@ -54,6 +54,8 @@ enum Task {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// Write the table of what is held, in docs/ENFORCEMENT.md, from what the last scenarios of functions found
+    Matrix,
     /// Use a lab machine
     Lab {
         #[command(subcommand)]
@@ -135,6 +137,7 @@ fn perform(task: Task) -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Task::Matrix => matrix::rewrite()?,
         Task::Lab {
             task:
                 LabTask::Run {

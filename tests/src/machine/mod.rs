@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use crate::image::Image;
+use crate::pins::System;
 use crate::place;
 use crate::run::Run;
 use crate::say::progress;
@@ -56,6 +57,7 @@ pub struct Machine {
     qemu: Qemu,
     dir: PathBuf,
     accelerator: Accelerator,
+    system: System,
     kept: bool,
     /// From the start of QEMU until the guest answered.
     pub started_in: Duration,
@@ -91,6 +93,7 @@ impl Machine {
             qemu,
             dir,
             accelerator,
+            system: image.system,
             kept: false,
             started_in: Duration::ZERO,
             _slot: slot,
@@ -280,6 +283,11 @@ impl Machine {
     /// What executes the guest's instructions.
     pub fn accelerator(&self) -> Accelerator {
         self.accelerator
+    }
+
+    /// Its kernel, and how that was started.
+    pub fn system(&self) -> System {
+        self.system
     }
 
     fn keep_on_error(&mut self, doing: &str, result: Result<()>) -> Result<()> {

@@ -1,24 +1,45 @@
 //! Counts instructions: in a machine whose clock is the number of executed instructions, the time stamp counter
-//! says exactly how many an open(2) takes.
+//! says exactly how many a system call takes.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::Mode;
 
-/// Opens measured for one figure; the most frequent count is the same in every run.
-const OPENS: usize = 1000;
+/// Calls measured for one figure; the most frequent count is the same in every run.
+const CALLS: usize = 1000;
 
 /// The most frequent count of an open of this file.
-pub(crate) fn most_frequent(path: &Path) -> Result<u64> {
+pub(crate) fn opening(path: &Path) -> Result<u64> {
+    most_frequent(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))
+        .with_context(|| format!("open {}", path.display()))
+}
+
+/// The most frequent count of making a socket that is no device's.
+pub(crate) fn making_a_socket() -> Result<u64> {
+    most_frequent(|| {
+        socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )
+    })
+    .context("make a socket")
+}
+
+fn most_frequent(call: impl Fn() -> Result<OwnedFd, Errno>) -> Result<u64> {
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
-    for _ in 0..OPENS {
+    for _ in 0..CALLS {
         let before = instructions();
-        let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+        let made = call();
         let after = instructions();
-        drop(file.with_context(|| format!("open {}", path.display()))?);
+        drop(made?);
         *counts.entry(after.wrapping_sub(before)).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, times)| *times);

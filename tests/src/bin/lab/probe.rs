@@ -111,6 +111,8 @@ pub(crate) enum Try {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Count the instructions of a socket(2) of family `AF_UNIX`: the most frequent of 1000 counts, five times
+    CountSockets,
 }
 
 /// The longest a hammer goes on.
@@ -142,7 +144,12 @@ pub(crate) fn attempt(what: &Try) -> Result<()> {
         } => until(answer, path, Duration::from_secs(*seconds))?,
         Try::Count { paths } => {
             for path in paths {
-                result(crate::count::most_frequent(path)?);
+                result(crate::count::opening(path)?);
+            }
+        }
+        Try::CountSockets => {
+            for _ in 0..5 {
+                result(crate::count::making_a_socket()?);
             }
         }
     }

@@ -4,7 +4,7 @@
 mod line;
 pub(crate) mod usage;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
@@ -87,9 +87,6 @@ pub(crate) fn serve(kind: Kind, path: Option<&Path>, name: &str) -> Result<()> {
         BufReader::new(&stream)
             .read_line(&mut asked)
             .context("read the question")?;
-        if asked.trim() == "end" {
-            return Ok(());
-        }
         // Who asked may have gone.
         drop(usage.answer(asked.trim(), &stream));
     }
@@ -144,10 +141,12 @@ pub(crate) fn take(
     }
 }
 
-/// Ends it.
+/// Ends it, and whatever it has started.
 pub(crate) fn end(name: &str) -> Result<()> {
-    let mut stream = line::connect(&socket(name), Duration::from_secs(5))?;
-    stream.write_all(b"end\n").context("ask it to end")
+    Run::new("systemctl")
+        .args(["stop", &format!("lab-held-{name}")])
+        .quietly()
+        .map(drop)
 }
 
 fn socket(name: &str) -> PathBuf {

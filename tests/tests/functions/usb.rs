@@ -1,0 +1,143 @@
+//! USB, from both ends of the wire.
+
+use anyhow::{Result, ensure};
+use cardwarden_tests::machine::Machine;
+use cardwarden_tests::matrix::{Case, Device, Record};
+use cardwarden_tests::scenario::{self, expect};
+
+use crate::table::{GADGET, arrives, without};
+
+/// A USB device is there when a driver has it.
+macro_rules! usb {
+    ($function:literal, $kind:literal, $driver:literal) => {
+        Device {
+            function: $function,
+            plug: concat!("lab plug ", $kind),
+            unplug: concat!(
+                "lab unplug $(cd /sys/bus/usb/drivers/",
+                $driver,
+                " && echo [0-9]*:1.0 | cut -d: -f1)"
+            ),
+            attempt: concat!(
+                "ls -d /sys/bus/usb/drivers/",
+                $driver,
+                "/[0-9]*:* >/dev/null 2>&1 && echo there || echo gone"
+            ),
+            works: "there",
+            refused: "gone",
+        }
+    };
+}
+
+const STORAGE: Device = usb!("usb.storage", "usb-storage", "usb-storage");
+const KEYBOARD: Device = usb!("usb.hid", "usb-keyboard", "usbhid");
+const NETWORK: Device = usb!("usb.network", "usb-network", "cdc_ncm");
+pub(crate) const SERIAL: Device = usb!("usb.serial", "usb-serial", "cdc_acm");
+const MIDI: Device = usb!("usb.audio", "usb-midi", "snd-usb-audio");
+const PRINTER: Device = usb!("usb.printer", "usb-printer", "usblp");
+
+pub(crate) fn each_usb_function_is_off_alone_and_with_others(machine: &mut Machine) -> Result<()> {
+    let devices = [STORAGE, KEYBOARD, NETWORK, SERIAL];
+    let mut records = devices.map(|device| Record::new(device.function, machine.system()));
+    for device in &devices {
+        machine.ok(device.plug)?;
+        arrives(machine, device)?;
+    }
+    machine.ok(USED)?;
+    for (device, record) in devices.iter().zip(&mut records) {
+        let others = devices
+            .iter()
+            .filter(|other| other.function != device.function);
+        record.case(machine, Case::NewOpen, |machine| {
+            device.under(machine, "disable")?;
+            device.is_off(machine)?;
+            others
+                .into_iter()
+                .try_for_each(|other| arrives(machine, other))
+        });
+    }
+    what_was_in_use_ended_well(machine, &mut records);
+    scenario::insert(
+        machine,
+        &without(&devices.map(|device| device.function)),
+        "",
+    )?;
+    for (device, record) in devices.iter().zip(&mut records) {
+        record.case(machine, Case::NewOpen, |machine| device.is_off(machine));
+    }
+    machine.ok("lab held line --end")?;
+    machine.ok(UNPLUG_ALL)?;
+    for (device, record) in devices.iter().zip(&mut records) {
+        record.case(machine, Case::HotPlug, |machine| {
+            machine.ok(&format!("{} && lab settle", device.plug))?;
+            device.is_off(machine)
+        });
+    }
+    scenario::insert(machine, &without(&["nfc"]), "")?;
+    for (device, record) in devices.iter().zip(&mut records) {
+        record.case(machine, Case::PolicyEnd, |machine| arrives(machine, device));
+    }
+    machine.ok(UNPLUG_ALL)?;
+    let later = [MIDI, PRINTER].map(|device| one_that_comes_later(machine, &device));
+    records
+        .into_iter()
+        .map(Record::finish)
+        .chain(later)
+        .collect()
+}
+
+/// A stick with a file, mounted; and a line that a program has open.
+const USED: &str = "udevadm wait --timeout=15 /dev/disk/by-label/LAB-USB && mkdir -p /mnt/usb \
+    && mount /dev/disk/by-label/LAB-USB /mnt/usb && echo kept >/mnt/usb/note \
+    && lab hold node --path /dev/ttyACM0 --name line";
+
+const UNPLUG_ALL: &str = "for each in $(ls /run/lab-plugged); do lab unplug $each; done";
+
+/// Nothing of the stick was lost, and the line takes nothing any more.
+fn what_was_in_use_ended_well(machine: &mut Machine, records: &mut [Record; 4]) {
+    let [storage, _, _, serial] = records;
+    storage.case(machine, Case::OpenBefore, |machine| {
+        let look = "findmnt -n /mnt/usb; debugfs -R 'cat note' /srv/usb-storage.ext4 2>/dev/null";
+        expect(machine, look, "kept")
+    });
+    serial.case(machine, Case::OpenBefore, |machine| {
+        let said = machine.ok("lab try use write line --from held")?;
+        ensure!(said != "works", "the line still takes bytes");
+        Ok(())
+    });
+}
+
+/// Nothing of it was there before the policy.
+fn one_that_comes_later(machine: &mut Machine, device: &Device) -> Result<()> {
+    let mut record = Record::new(device.function, machine.system());
+    device.under(machine, "disable")?;
+    record.case(machine, Case::HotPlug, |machine| {
+        machine.ok(&format!("{} && lab settle", device.plug))?;
+        device.is_off(machine)
+    });
+    record.case(machine, Case::PolicyEnd, |machine| {
+        device.under(machine, "enable")?;
+        arrives(machine, device)
+    });
+    record.finish()
+}
+
+pub(crate) fn a_disabled_gadget_is_no_device_to_anybody(machine: &mut Machine) -> Result<()> {
+    let mut record = Record::new(GADGET.function, machine.system());
+    machine.ok(GADGET.plug)?;
+    arrives(machine, &GADGET)?;
+    record.case(machine, Case::OpenBefore, |machine| {
+        GADGET.under(machine, "disable")?;
+        GADGET.is_off(machine)
+    });
+    record.case(machine, Case::NewOpen, |machine| {
+        machine.ok("echo dummy_udc.0 >/sys/kernel/config/usb_gadget/lab0/UDC; lab settle")?;
+        GADGET.is_off(machine)
+    });
+    record.case(machine, Case::PolicyEnd, |machine| {
+        GADGET.under(machine, "enable")?;
+        machine.ok("test -n \"$(cat /sys/kernel/config/usb_gadget/lab0/UDC)\" || echo dummy_udc.0 >/sys/kernel/config/usb_gadget/lab0/UDC")?;
+        arrives(machine, &GADGET)
+    });
+    record.finish()
+}
