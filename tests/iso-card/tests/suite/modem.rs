@@ -20,6 +20,7 @@ fn manners() -> impl Iterator<Item = Manners> {
         echoes: bits & 4 != 0,
         chatters: bits & 8 != 0,
         stutters: bits & 16 != 0,
+        ..Manners::default()
     })
 }
 

@@ -9,7 +9,7 @@ use cardwarden_policy::{Anchors, Properties};
 use crate::lab;
 
 /// A card with files behind the PIN, as its maker made them.
-fn guarded() -> Card {
+pub(crate) fn guarded() -> Card {
     let mut card = lab::prepared(Habits::SIM);
     let directory = card.find(&[0x5015]).unwrap();
     for fid in 0x4559..=0x455B {
@@ -19,11 +19,11 @@ fn guarded() -> Card {
     card
 }
 
-fn pin(digits: &str) -> Pin {
+pub(crate) fn pin(digits: &str) -> Pin {
     Pin::new(digits.into()).unwrap()
 }
 
-fn write(card: &mut Card, version: u64, user: Option<&str>) -> Result<(), String> {
+pub(crate) fn write(card: &mut Card, version: u64, user: Option<&str>) -> Result<(), String> {
     let mut profile = open(card, WRITING_TIME).unwrap();
     let mut content = lab::content(version, 0);
     content.groups[0].pin = true;

@@ -1,9 +1,12 @@
 //! A modem with a SIM in it: it answers AT commands on a line, as well or as badly as modems do.
 
-use std::io::{Read as _, Write as _};
+mod plug;
+
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
+pub use self::plug::Plugged;
 use crate::card::Card;
 
 /// What modems do differently.
@@ -23,55 +26,50 @@ pub struct Manners {
     pub chatters: bool,
     /// Writes a byte at a time.
     pub stutters: bool,
+    /// Answers nothing at all.
+    pub is_mute: bool,
+    /// How many commands for the SIM it refuses first: it has only just found it.
+    pub refusals: u32,
 }
 
 /// Starts a modem; the line to it, and the card once the line is closed.
 pub fn start(card: Card, manners: Manners) -> std::io::Result<(UnixStream, JoinHandle<Card>)> {
     let (ours, theirs) = UnixStream::pair()?;
-    let modem = Modem {
-        card,
-        manners,
-        line: theirs,
-    };
-    Ok((ours, std::thread::spawn(move || modem.run())))
+    let modem = Modem::new(card, manners);
+    Ok((ours, std::thread::spawn(move || modem.serve(theirs))))
 }
 
-struct Modem {
+/// A modem.
+#[derive(Clone, Debug)]
+pub struct Modem {
     card: Card,
     manners: Manners,
-    line: UnixStream,
 }
 
 impl Modem {
-    fn run(mut self) -> Card {
+    /// With this SIM in it.
+    pub const fn new(card: Card, manners: Manners) -> Self {
+        Self { card, manners }
+    }
+
+    /// Answers commands on a line until it is closed; the SIM.
+    fn serve(mut self, mut line: impl Read + Write) -> Card {
         let mut command = Vec::new();
         let mut byte = [0];
-        while self.line.read_exact(&mut byte).is_ok() {
+        while line.read_exact(&mut byte).is_ok() {
             let [byte] = byte;
             if byte != b'\r' {
                 command.push(byte);
                 continue;
             }
             let text = String::from_utf8_lossy(&std::mem::take(&mut command)).into_owned();
-            let mut answer = String::new();
-            if self.manners.echoes {
-                answer.push_str(&text);
-                answer.push('\r');
+            if self.manners.is_mute {
+                continue;
             }
-            if self.manners.chatters {
-                answer.push_str("\r\n+CREG: 1,\"00C3\"\r\n\r\nRING\r\n");
-            }
-            answer.push_str(&self.answer(&text));
-            if self.manners.chatters {
-                answer.push_str("\r\n+CSQ: 17,99\r\n");
-            }
-            let step = if self.manners.stutters {
-                1
-            } else {
-                answer.len()
-            };
-            for piece in answer.as_bytes().chunks(step.max(1)) {
-                if self.line.write_all(piece).is_err() {
+            let said = self.say(&text);
+            let step = if self.manners.stutters { 1 } else { said.len() };
+            for piece in said.as_bytes().chunks(step.max(1)) {
+                if line.write_all(piece).is_err() {
                     return self.card;
                 }
             }
@@ -79,11 +77,33 @@ impl Modem {
         self.card
     }
 
-    fn answer(&mut self, command: &str) -> String {
+    /// The answer to a command, and whatever else there is to say.
+    fn say(&mut self, command: &str) -> String {
+        let mut said = String::new();
+        if self.manners.echoes {
+            said.push_str(command);
+            said.push('\r');
+        }
+        if self.manners.chatters {
+            said.push_str("\r\n+CREG: 1,\"00C3\"\r\n\r\nRING\r\n");
+        }
+        said.push_str(&self.answer(command));
+        if self.manners.chatters {
+            said.push_str("\r\n+CSQ: 17,99\r\n");
+        }
+        said
+    }
+
+    /// The answer to a command.
+    pub fn answer(&mut self, command: &str) -> String {
         let done = "\r\nOK\r\n".to_owned();
         let refused = |code: u16| format!("\r\n+CME ERROR: {code}\r\n");
         if command == "AT" {
             return done;
+        }
+        if let Some(left) = self.manners.refusals.checked_sub(1) {
+            self.manners.refusals = left;
+            return refused(14);
         }
         if let Some(apdu) = command.strip_prefix("AT+CSIM=") {
             return match parameters(apdu).as_slice() {
