@@ -105,6 +105,12 @@ enum Play {
         #[arg(long, conflicts_with = "stopped")]
         end: bool,
     },
+    /// Be a USB device at the end of a wire
+    #[command(hide = true)]
+    Wire {
+        /// Which
+        kind: device::wire::Kind,
+    },
     /// What happened before the machine was switched on (run at every start)
     #[command(hide = true)]
     Prepare,
@@ -148,6 +154,7 @@ fn perform(play: Play) -> Result<()> {
                 held::Question::Stopped(std::time::Duration::from_secs(seconds))
             }),
         ),
+        Play::Wire { kind } => device::wire::be(kind),
         Play::Prepare => world::prepare(),
     }
 }

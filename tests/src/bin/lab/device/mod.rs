@@ -1,6 +1,7 @@
 //! Devices that are plugged in and out: the kernel's own virtual hardware behind real drivers.
 
 mod gadget;
+pub(crate) mod wire;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -43,6 +44,12 @@ pub(crate) enum Kind {
     UsbPrinter,
     /// A USB device that is stick, keyboard and serial line in one
     UsbComposite,
+    /// A USB camera (video class, through USB/IP)
+    UsbCamera,
+    /// A USB microphone (audio class, through USB/IP)
+    UsbAudio,
+    /// A USB Bluetooth adapter, as far as its descriptors say so (through USB/IP)
+    UsbBluetooth,
     /// This machine itself as a USB device, with a serial line
     Gadget,
 }
@@ -64,9 +71,14 @@ impl Kind {
                 End::Host,
             ),
             Self::Gadget => (&[Part::Serial], 0x0109, End::Device),
-            Self::Camera | Self::Bluetooth | Self::Microphone | Self::Infrared | Self::Nfc => {
-                return None;
-            }
+            Self::UsbCamera
+            | Self::UsbAudio
+            | Self::UsbBluetooth
+            | Self::Camera
+            | Self::Bluetooth
+            | Self::Microphone
+            | Self::Infrared
+            | Self::Nfc => return None,
         })
     }
 }
@@ -79,6 +91,29 @@ struct Driver {
 }
 
 impl Kind {
+    /// What is made at the other end of a wire.
+    const fn wire(self) -> Option<wire::Kind> {
+        match self {
+            Self::UsbCamera => Some(wire::Kind::Camera),
+            Self::UsbAudio => Some(wire::Kind::Audio),
+            Self::UsbBluetooth => Some(wire::Kind::Bluetooth),
+            Self::Camera
+            | Self::Bluetooth
+            | Self::Microphone
+            | Self::Infrared
+            | Self::Nfc
+            | Self::UsbStorage
+            | Self::UsbKeyboard
+            | Self::UsbNetwork
+            | Self::UsbNetworkEcm
+            | Self::UsbSerial
+            | Self::UsbMidi
+            | Self::UsbPrinter
+            | Self::UsbComposite
+            | Self::Gadget => None,
+        }
+    }
+
     const fn driver(self) -> Option<Driver> {
         let (module, class, prefix): (&[&str], _, _) = match self {
             // node_types: bit 0 is video capture (drivers/media/test-drivers/vivid/vivid-core.c).
@@ -99,6 +134,9 @@ impl Kind {
             | Self::UsbMidi
             | Self::UsbPrinter
             | Self::UsbComposite
+            | Self::UsbCamera
+            | Self::UsbAudio
+            | Self::UsbBluetooth
             | Self::Gadget => return None,
         };
         Some(Driver {
@@ -111,23 +149,31 @@ impl Kind {
 
 /// Plugs it in and prints its name.
 pub(crate) fn plug(kind: Kind) -> Result<()> {
-    let name = match (kind.gadget(), kind.driver()) {
-        (Some((parts, product, end)), _) => {
+    let name = match (kind.gadget(), kind.wire(), kind.driver()) {
+        (Some((parts, product, end)), _, _) => {
             let name = gadget::plug(parts, product, end)?;
-            settle()?;
             let port = gadget::port_of(&name).context("the gadget has gone already")?;
             remember(&name, &format!("{GADGET}{port}"))?;
             name
         }
-        (None, Some(driver)) => load(kind, &driver)?,
-        (None, None) => bail!("the lab does not know how to plug this in"),
+        (None, Some(wired), _) => {
+            let name = wire::plug(wired)?;
+            remember(&name, &format!("{WIRE}{}", wired.name()))?;
+            name
+        }
+        (None, None, Some(driver)) => load(kind, &driver)?,
+        (None, None, None) => bail!("the lab does not know how to plug this in"),
     };
+    settle()?;
     result(name);
     Ok(())
 }
 
 /// How the note of a gadget starts; its port follows.
 const GADGET: &str = "gadget ";
+
+/// How the note of a device at the end of a wire starts; its kind follows.
+const WIRE: &str = "wire ";
 
 fn settle() -> Result<()> {
     Run::new("udevadm")
@@ -215,6 +261,10 @@ pub(crate) fn unplug(name: &str) -> Result<()> {
         .with_context(|| format!("{name} was not plugged in by `lab plug`"))?;
     if let Some(port) = module.strip_prefix(GADGET) {
         gadget::unplug(port)?;
+        return forget(name, &note);
+    }
+    if let Some(kind) = module.strip_prefix(WIRE) {
+        wire::unplug(kind)?;
         return forget(name, &note);
     }
     if module == "hci_vhci" && is_emulating() {

@@ -77,10 +77,7 @@ pub(crate) fn serve(kind: Kind, path: Option<&Path>, name: &str) -> Result<()> {
     let listener =
         UnixListener::bind(&place).with_context(|| format!("listen at {}", place.display()))?;
     let usage = Usage::start(kind, path)?;
-    let ready = std::env::var("NOTIFY_SOCKET").context("not started by systemd")?;
-    UnixDatagram::unbound()
-        .and_then(|socket| socket.send_to(b"READY=1", ready))
-        .context("tell systemd")?;
+    tell_ready()?;
     for stream in listener.incoming() {
         let stream = stream.context("accept")?;
         let mut asked = String::new();
@@ -91,6 +88,15 @@ pub(crate) fn serve(kind: Kind, path: Option<&Path>, name: &str) -> Result<()> {
         drop(usage.answer(asked.trim(), &stream));
     }
     Ok(())
+}
+
+/// Tells systemd, whose unit this is, that what it was started for has begun.
+pub(crate) fn tell_ready() -> Result<()> {
+    let ready = std::env::var("NOTIFY_SOCKET").context("not started by systemd")?;
+    UnixDatagram::unbound()
+        .and_then(|socket| socket.send_to(b"READY=1", ready))
+        .context("tell systemd")
+        .map(drop)
 }
 
 /// What such a program can be asked about itself.
