@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use cardwarden_card::modem::Place;
 use cardwarden_policy::Function;
 use clap::{Args, Subcommand};
 
 use super::content::Spec;
 pub(crate) use super::issue::args::Issue;
+use super::reach::Source;
 use crate::args::Signing;
 
 #[derive(Debug, Subcommand)]
@@ -27,7 +29,7 @@ pub(crate) enum CardVerb {
     Issue(Box<Issue>),
 }
 
-/// Which card, and how to tell of it.
+/// Which card in a reader, and how to tell of it.
 #[derive(Args, Debug)]
 pub(crate) struct At {
     /// The reader (`card list`); may be left out when only one holds a card.
@@ -36,6 +38,31 @@ pub(crate) struct At {
     /// Prints JSON for programs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which card, in a reader or in a modem, and how to tell of it.
+#[derive(Args, Debug)]
+pub(crate) struct Where {
+    /// The reader (`card list`); may be left out when only one holds a card.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reader: Option<String>,
+    /// The SIM in this modem, instead of a card in a reader: one of the modem's device files
+    /// (/dev/ttyUSB2), `modemmanager`, or its object path there.
+    #[arg(long, value_name = "MODEM", conflicts_with = "reader")]
+    pub(crate) modem: Option<Place>,
+    /// Prints JSON for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Where {
+    /// Where the card is.
+    pub(super) fn source(&self) -> Source<'_> {
+        match &self.modem {
+            Some(modem) => Source::Modem(modem),
+            None => Source::Reader(self.reader.as_deref()),
+        }
+    }
 }
 
 /// What lets us write to a card.
@@ -71,7 +98,7 @@ pub(crate) struct Init {
     #[command(flatten)]
     pub(crate) authorities: Authorities,
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) at: Where,
 }
 
 #[derive(Args, Debug)]
@@ -79,6 +106,10 @@ pub(crate) struct List {
     /// Only this reader.
     #[arg(long, value_name = "NAME")]
     pub(crate) reader: Option<String>,
+    /// The SIM in this modem, instead of cards in readers: one of the modem's device files
+    /// (/dev/ttyUSB2), `modemmanager`, or its object path there.
+    #[arg(long, value_name = "MODEM", conflicts_with = "reader")]
+    pub(crate) modem: Option<Place>,
     /// Trusts this public key as well as those in /etc/cardwarden/trust.d.
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<PathBuf>,
@@ -110,7 +141,7 @@ pub(crate) struct Read {
     #[arg(long, value_name = "FILE")]
     pub(crate) trust: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) at: Where,
 }
 
 const VERIFY: &str = "\
@@ -155,7 +186,7 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) at: Where,
 }
 
 const WRITE: &str = "\
@@ -204,7 +235,7 @@ pub(crate) struct Write {
     #[command(flatten)]
     pub(crate) authorities: Authorities,
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) at: Where,
 }
 
 /// What cards show to devices that do not know the company.
@@ -284,5 +315,5 @@ pub(crate) struct Erase {
     #[command(flatten)]
     pub(crate) authorities: Authorities,
     #[command(flatten)]
-    pub(crate) at: At,
+    pub(crate) at: Where,
 }

@@ -6,7 +6,7 @@ use cardwarden_card::{Authority, ManagementKey, Pin, READING_TIME, profile};
 
 use super::args::Authorities;
 use super::pin;
-use super::reach::{Reached, Trouble, kind, with_card};
+use super::reach::{Reached, Source, Trouble, kind, with_card};
 use crate::failure::Failure;
 
 /// What a person may have to be asked for, once for all cards of a run.
@@ -38,21 +38,21 @@ impl Asking {
         })
     }
 
-    /// Does something that needs an authority with the card in a reader, and asks for what is
+    /// Does something that needs an authority with a card, and asks for what is
     /// missing while nobody is kept from the card.
     pub(super) fn with<T>(
         &mut self,
-        reader: Option<&str>,
+        source: Source<'_>,
         doing: &str,
         mut act: impl FnMut(&mut Reached<'_>, &Authority) -> Result<T, Refusal>,
     ) -> Result<T, Trouble> {
         loop {
-            let profile = with_card(reader, READING_TIME, "looking at the card", |card| {
+            let profile = with_card(source, READING_TIME, "looking at the card", |card| {
                 Ok(card.profile.name())
             })?;
             let authority = self.authority(profile)?;
             let pin = self.pin.clone();
-            let ended = with_card(reader, cardwarden_card::WRITING_TIME, doing, |card| {
+            let ended = with_card(source, cardwarden_card::WRITING_TIME, doing, |card| {
                 if let Some(pin) = &pin {
                     card.profile
                         .verify_pin(pin)

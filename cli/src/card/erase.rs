@@ -24,9 +24,9 @@ struct Erased {
 /// Erases a card.
 pub(super) fn erase(arguments: &Erase) -> Result<Output, Failure> {
     let mut asking = Asking::new(&arguments.authorities)?;
-    let reader = arguments.at.reader.as_deref();
+    let source = arguments.at.source();
     if !arguments.yes {
-        let held = with_card(reader, READING_TIME, "reading the card", |card| {
+        let held = with_card(source, READING_TIME, "reading the card", |card| {
             let holds = match card.profile.read_manifest() {
                 Ok(bytes) => Directory::read(&bytes, &Anchors::default(), Timestamp::now()).0,
                 Err(error) => Directory::unread(Problem::of_card(&error)),
@@ -39,7 +39,7 @@ pub(super) fn erase(arguments: &Erase) -> Result<Output, Failure> {
             harmless(&held)
         ))?;
     }
-    let erased = asking.with(reader, "erasing the card", |card, authority| {
+    let erased = asking.with(source, "erasing the card", |card, authority| {
         card.profile.authenticate(authority)?;
         card.profile.erase()?;
         match card.profile.read_manifest() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::Init;
 use super::authority::Asking;
-use super::reach::{Trouble, kind, with_card, with_transport};
+use super::reach::{Source, Trouble, kind, with_card, with_transport};
 use super::shown::{container, hex, identity};
 use crate::failure::Failure;
 use crate::output::{Lines, Output, harmless};
@@ -53,9 +53,9 @@ struct Place {
 /// Makes a card ready.
 pub(super) fn init(arguments: &Init) -> Result<Output, Failure> {
     let mut asking = Asking::new(&arguments.authorities)?;
-    let reader = arguments.at.reader.as_deref();
-    make_application(&asking, reader)?;
-    let ready = asking.with(reader, "making the card ready", |card, authority| {
+    let source = arguments.at.source();
+    make_application(&asking, source)?;
+    let ready = asking.with(source, "making the card ready", |card, authority| {
         card.profile.authenticate(authority)?;
         let identity = card.profile.ensure_identity()?;
         let rooms = card.profile.room()?;
@@ -75,15 +75,15 @@ pub(super) fn init(arguments: &Init) -> Result<Output, Failure> {
 
 /// Makes the PKCS#15 application on a card with a file system that has no application at all; on
 /// any other card, nothing.
-fn make_application(asking: &Asking, reader: Option<&str>) -> Result<(), Trouble> {
-    match with_card(reader, READING_TIME, "looking at the card", |_card| Ok(())) {
+fn make_application(asking: &Asking, source: Source<'_>) -> Result<(), Trouble> {
+    match with_card(source, READING_TIME, "looking at the card", |_card| Ok(())) {
         Ok(()) => return Ok(()),
         // What an opening fails with for this reason alone.
         Err(trouble) if trouble.code == "not-ours" => {}
         Err(trouble) => return Err(trouble),
     }
     let authority = asking.officer();
-    with_transport(reader, "making the PKCS#15 application", |transport| {
+    with_transport(source, "making the PKCS#15 application", |transport| {
         initialise(transport, WRITING_TIME, &authority)
     })
 }

@@ -1,23 +1,27 @@
 //! `cardwarden card list`: the readers, the cards in them, and the groups that each card names.
 //! Groups themselves are not read, and no PIN is asked for.
 
-use cardwarden_card::{Presence, READING_TIME, Readers, Slot};
+use cardwarden_card::modem::Place;
+use cardwarden_card::{Presence, READING_TIME, Readers, Slot, profile};
 use cardwarden_policy::Anchors;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::List;
 use super::manifest::Directory;
-use super::reach::{kind, unreachable, with_card_of};
+use super::reach::{Reached, Source, Trouble, kind, unreachable, with_card, with_card_of};
 use super::shown::{Problem, hex};
 use crate::failure::Failure;
 use crate::key;
 use crate::output::{Lines, Output, harmless};
 
+/// What is done meanwhile.
+const DOING: &str = "reading the card";
+
 /// `card list --json` is an array of these.
 #[derive(Serialize)]
-struct Shown<'a> {
-    reader: &'a str,
+struct Shown {
+    reader: String,
     /// `empty`, `card`, or `mute` for one that does not answer.
     presence: &'static str,
     /// The answer to reset, in hexadecimal digits.
@@ -29,24 +33,13 @@ struct Shown<'a> {
     directory: Directory,
 }
 
-/// Lists the readers.
+/// Lists the readers, or what is in a modem.
 pub(super) fn list(arguments: &List) -> Result<Output, Failure> {
     let anchors = key::anchors(&arguments.trust)?;
-    let readers = Readers::open().map_err(|error| unreachable(&error))?;
-    let slots = readers.list().map_err(|error| unreachable(&error))?;
-    let slots: Vec<Slot> = slots
-        .into_iter()
-        .filter(|slot| {
-            arguments
-                .reader
-                .as_ref()
-                .is_none_or(|name| *name == slot.name)
-        })
-        .collect();
-    let shown: Vec<Shown<'_>> = slots
-        .iter()
-        .map(|slot| show(&readers, slot, &anchors))
-        .collect();
+    let shown = match &arguments.modem {
+        Some(modem) => vec![show_sim(modem, &anchors)?],
+        None => show_readers(arguments.reader.as_deref(), &anchors)?,
+    };
     if arguments.json {
         return Output::json(&shown);
     }
@@ -60,47 +53,78 @@ pub(super) fn list(arguments: &List) -> Result<Output, Failure> {
     Ok(Output::text(lines.into_text()))
 }
 
-fn show<'a>(readers: &Readers, slot: &'a Slot, anchors: &Anchors) -> Shown<'a> {
+fn show_readers(only: Option<&str>, anchors: &Anchors) -> Result<Vec<Shown>, Failure> {
+    let readers = Readers::open().map_err(|error| unreachable(&error))?;
+    let slots = readers.list().map_err(|error| unreachable(&error))?;
+    Ok(slots
+        .into_iter()
+        .filter(|slot| only.is_none_or(|name| name == slot.name))
+        .map(|slot| show(&readers, slot, anchors))
+        .collect())
+}
+
+fn show(readers: &Readers, slot: Slot, anchors: &Anchors) -> Shown {
     let mut shown = Shown {
-        reader: &slot.name,
+        reader: slot.name,
         presence: slot.presence.name(),
         atr: hex(&slot.atr),
         profile: None,
         directory: Directory::default(),
     };
-    if slot.presence != Presence::Card {
-        return shown;
-    }
-    let read = with_card_of(
-        readers,
-        Some(&slot.name),
-        READING_TIME,
-        "reading the card",
-        |card| {
-            let manifest = card.profile.read_manifest();
-            Ok((card.profile.name(), manifest))
-        },
-    );
-    match read {
-        Ok((profile, manifest)) => {
-            shown.profile = Some(profile);
-            shown.directory = match manifest {
-                Ok(bytes) => Directory::read(&bytes, anchors, Timestamp::now()).0,
-                Err(error) => Directory::unread(Problem::of_card(&error)),
-            };
-        }
-        Err(trouble) => {
-            shown.directory = Directory::unread(Problem {
-                code: trouble.code,
-                text: trouble.failure.text,
-            });
-        }
+    if slot.presence == Presence::Card {
+        let read = with_card_of(readers, &shown.reader, READING_TIME, DOING, look);
+        shown.fill(read, anchors);
     }
     shown
 }
 
-fn describe(slot: &Shown<'_>, lines: &mut Lines) {
-    lines.add(&format!("{:<6} {}", slot.presence, harmless(slot.reader)));
+/// A modem does not show its SIM's answer to reset.
+fn show_sim(modem: &Place, anchors: &Anchors) -> Result<Shown, Failure> {
+    let read = match with_card(Source::Modem(modem), READING_TIME, DOING, look) {
+        // Whether there is a SIM at all is known only once it answers.
+        Err(trouble) if trouble.code != "not-ours" => return Err(trouble.into()),
+        read => read,
+    };
+    let mut shown = Shown {
+        reader: modem.to_string(),
+        presence: Presence::Card.name(),
+        atr: String::new(),
+        profile: None,
+        directory: Directory::default(),
+    };
+    shown.fill(read, anchors);
+    Ok(shown)
+}
+
+/// What a card is and says, as far as it says anything.
+type Looked = (&'static str, Result<Vec<u8>, profile::Error>);
+
+#[expect(clippy::unnecessary_wraps, reason = "a conversation may fail")]
+fn look(card: &mut Reached<'_>) -> Result<Looked, Trouble> {
+    let manifest = card.profile.read_manifest();
+    Ok((card.profile.name(), manifest))
+}
+
+impl Shown {
+    fn fill(&mut self, read: Result<Looked, Trouble>, anchors: &Anchors) {
+        self.directory = match read {
+            Ok((profile, manifest)) => {
+                self.profile = Some(profile);
+                match manifest {
+                    Ok(bytes) => Directory::read(&bytes, anchors, Timestamp::now()).0,
+                    Err(error) => Directory::unread(Problem::of_card(&error)),
+                }
+            }
+            Err(trouble) => Directory::unread(Problem {
+                code: trouble.code,
+                text: trouble.failure.text,
+            }),
+        };
+    }
+}
+
+fn describe(slot: &Shown, lines: &mut Lines) {
+    lines.add(&format!("{:<6} {}", slot.presence, harmless(&slot.reader)));
     if let Some(profile) = slot.profile {
         lines.add(&format!("  Card     {}", kind(profile)));
     }
@@ -120,7 +144,7 @@ mod tests {
         let shown = |presence, profile, directory| {
             let mut lines = Lines::default();
             let slot = Shown {
-                reader: "Virtual PCD 00 00",
+                reader: "Virtual PCD 00 00".to_owned(),
                 presence,
                 atr: String::new(),
                 profile,

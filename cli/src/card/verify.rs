@@ -59,9 +59,9 @@ struct Checked {
 pub(super) fn verify(arguments: &Verify) -> Result<Output, Failure> {
     let anchors = key::anchors(&arguments.trust)?;
     let device = properties(arguments);
-    let reader = arguments.at.reader.as_deref();
+    let source = arguments.at.source();
     let pin_file = arguments.pin_file.as_deref();
-    let verdict = with_card(reader, READING_TIME, "checking the card", |card| {
+    let verdict = with_card(source, READING_TIME, "checking the card", |card| {
         let (directory, believed) = match card.profile.read_manifest() {
             Ok(bytes) => {
                 let (directory, believed) = Directory::read(&bytes, &anchors, Timestamp::now());

@@ -105,8 +105,8 @@ pub(super) fn write(arguments: &Write) -> Result<Output, Failure> {
     let groups = groups(arguments)?;
     let releases = releases(arguments, &company)?;
     let mut asking = Asking::new(&arguments.authorities)?;
-    let reader = arguments.at.reader.as_deref();
-    let written = asking.with(reader, "writing the card", |card, authority| {
+    let source = arguments.at.source();
+    let written = asking.with(source, "writing the card", |card, authority| {
         let content = Issue {
             company: arguments.company.clone(),
             version: arguments.version,

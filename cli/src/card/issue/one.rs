@@ -88,7 +88,7 @@ impl Bench {
             order,
         };
         let doing = format!("issuing the card of {}", order.person.name());
-        asking.with(reader, &doing, |card, authority| {
+        asking.with(reader.into(), &doing, |card, authority| {
             maker.make(card, authority, journal.as_deref_mut())
         })
     }

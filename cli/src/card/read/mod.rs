@@ -59,8 +59,8 @@ fn read_all(arguments: &Read, anchors: &Anchors) -> Result<Output, Failure> {
         .as_deref()
         .map(|file| pin::ask(QUESTION, Some(file), "--pin-file"))
         .transpose()?;
-    let reader = arguments.at.reader.as_deref();
-    let contents = with_card(reader, READING_TIME, "reading the card", |card| {
+    let source = arguments.at.source();
+    let contents = with_card(source, READING_TIME, "reading the card", |card| {
         let bytes = card
             .profile
             .read_manifest()

@@ -46,8 +46,8 @@ struct Found {
 
 /// Shows one group, and writes it to a file when that is asked for.
 pub(super) fn read_one(arguments: &Read, anchors: &Anchors, name: &str) -> Result<Output, Failure> {
-    let reader = arguments.at.reader.as_deref();
-    let found = with_card(reader, READING_TIME, "reading the card", |card| {
+    let source = arguments.at.source();
+    let found = with_card(source, READING_TIME, "reading the card", |card| {
         find(card, anchors, name, None)
     })?;
     let found = match &found.bytes {
@@ -55,7 +55,7 @@ pub(super) fn read_one(arguments: &Read, anchors: &Anchors, name: &str) -> Resul
         Err(profile::Error::PinNeeded { tries }) => {
             let question = format!("{QUESTION}{}", pin::tries(*tries));
             let pin = pin::ask(&question, arguments.pin_file.as_deref(), "--pin-file")?;
-            with_card(reader, READING_TIME, "reading the card", |card| {
+            with_card(source, READING_TIME, "reading the card", |card| {
                 find(card, anchors, name, Some(&pin))
             })?
         }
