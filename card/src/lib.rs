@@ -85,7 +85,7 @@ pub use management::ManagementKey;
 pub use profile::{
     NotTaken, Placement, Profile, READING_TIME, Selected, WRITING_TIME, Wanted, open, read_selected,
 };
-pub use reader::{Connection, Presence, Readers, Slot};
+pub use reader::{Connection, Prepared, Presence, Readers, Slot};
 pub use room::{Holds, Room};
 pub use transport::{Lengths, Transport};
 pub use watch::{Sighting, Watch};

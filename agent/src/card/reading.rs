@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use cardwarden_card::modem;
 use cardwarden_card::profile;
 use cardwarden_card::{
-    Connection, Lengths, NotTaken, Pin, Profile, READING_TIME, Transport, open, reader,
+    Connection, Lengths, NotTaken, Pin, Prepared, Profile, READING_TIME, Transport, open, reader,
 };
 use cardwarden_policy::trust::Introduction;
 use cardwarden_policy::{Endorsement, GroupEntry, Manifest, Rejected, Verified};
@@ -113,13 +113,24 @@ pub(super) trait Source {
     fn meet<T>(&mut self, speak: impl FnOnce(&mut dyn Transport) -> T) -> Result<T, reader::Error>;
 }
 
-impl Source for &CStr {
+/// A reader, and what was made ahead for the card in it.
+pub(super) struct Reader<'r> {
+    /// Its name.
+    pub(super) name: &'r CStr,
+    /// For the first meeting; the next makes its own.
+    pub(super) ready: Option<Prepared>,
+}
+
+impl Source for Reader<'_> {
     fn name(&self) -> String {
-        self.to_string_lossy().into_owned()
+        self.name.to_string_lossy().into_owned()
     }
 
     fn meet<T>(&mut self, speak: impl FnOnce(&mut dyn Transport) -> T) -> Result<T, reader::Error> {
-        let mut connection = Connection::open(self)?;
+        let mut connection = match self.ready.take() {
+            Some(ready) => ready.open(self.name)?,
+            None => Connection::open(self.name)?,
+        };
         let mut transaction = connection.transaction()?;
         Ok(speak(&mut transaction))
     }

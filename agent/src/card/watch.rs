@@ -5,11 +5,12 @@ use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cardwarden_card::Presence;
+use cardwarden_card::{Connection, Prepared, Presence};
 use pcsc::{Context, PNP_NOTIFICATION, ReaderState, State};
 use tokio::sync::{mpsc, watch};
 
 use super::attempt::{Why, attempt};
+use super::reading::Reader;
 use super::service::{self, Call};
 use super::slot::{Look, Slot};
 use super::{CardEvent, Expectation, Order};
@@ -28,6 +29,8 @@ pub(super) struct Watch {
     call: Arc<Call>,
     /// How many cards were put in so far.
     insertions: Cell<u64>,
+    /// What the next card is met with, made ahead of it.
+    ready: Cell<Option<Prepared>>,
 }
 
 /// Why waiting ended.
@@ -61,6 +64,7 @@ impl Watch {
             events,
             call,
             insertions: Cell::new(0),
+            ready: Cell::new(None),
         }
     }
 
@@ -89,6 +93,7 @@ impl Watch {
                 failures.saturating_add(1)
             };
             self.call.forget();
+            self.ready.set(None);
             if self.tell(CardEvent::Service(false)).is_err() {
                 return;
             }
@@ -119,6 +124,9 @@ impl Watch {
         }
         for order in self.call.take() {
             self.follow_order(readers, order)?;
+        }
+        if !readers.slots.is_empty() {
+            self.prepare();
         }
         let pause = readers.slots.iter().filter_map(Slot::pause).min();
         match context.get_status_change(pause.unwrap_or(LONG), &mut readers.states) {
@@ -221,10 +229,21 @@ impl Watch {
         }
     }
 
+    /// Makes ahead what the next card is met with, unless that is there.
+    fn prepare(&self) {
+        // Where it fails now, whoever needs it tries again and tells why not.
+        let ready = self.ready.take().or_else(|| Connection::prepare().ok());
+        self.ready.set(ready);
+    }
+
     /// Reads a card, and tells what came of it.
-    fn read(&self, mut name: &CStr, slot: &mut Slot, why: (Instant, &Why)) -> Result<(), Ended> {
+    fn read(&self, name: &CStr, slot: &mut Slot, why: (Instant, &Why)) -> Result<(), Ended> {
         let expectation = self.expectation.borrow().clone();
-        match attempt(&mut name, slot, &expectation, why) {
+        let mut reader = Reader {
+            name,
+            ready: self.ready.take(),
+        };
+        match attempt(&mut reader, slot, &expectation, why) {
             Some(event) => self.tell(event),
             None => Ok(()),
         }

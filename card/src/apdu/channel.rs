@@ -1,5 +1,6 @@
 //! A conversation with a card.
 
+use std::cell::OnceCell;
 use std::fmt;
 use std::time::Instant;
 
@@ -12,7 +13,8 @@ const MAX_ROUNDS: u32 = 64;
 /// A conversation with one card: commands in, whole answers out, every exchange counted.
 pub struct Channel<'t> {
     transport: Box<dyn Transport + 't>,
-    lengths: Lengths,
+    /// How long APDUs are at most, once that was asked.
+    lengths: OnceCell<Lengths>,
     whom: &'static str,
     end: Instant,
     exchanges: u32,
@@ -31,7 +33,7 @@ impl<'t> Channel<'t> {
     /// exchange, so the limit is looked at before each; the reader's driver ends one that hangs.
     pub fn new(transport: impl Transport + 't, end: Instant) -> Self {
         Self {
-            lengths: transport.lengths(),
+            lengths: OnceCell::new(),
             transport: Box::new(transport),
             whom: "card",
             end,
@@ -47,15 +49,23 @@ impl<'t> Channel<'t> {
     /// Uses extended APDUs of up to so many data bytes, which the card said that it takes
     /// elsewhere than in its answer to reset; as far as the way to the card takes them too.
     pub fn allow_extended(&mut self, command: usize, answer: usize) {
-        self.lengths = self
-            .transport
-            .reach()
-            .both(Lengths::extended(command, answer));
+        let reach = self.transport.reach();
+        self.lengths = OnceCell::from(reach.both(Lengths::extended(command, answer)));
     }
 
     /// How long APDUs are at most.
-    pub const fn lengths(&self) -> Lengths {
-        self.lengths
+    pub fn lengths(&self) -> Lengths {
+        *self.lengths.get_or_init(|| self.transport.lengths())
+    }
+
+    /// How long the next APDU is at most. The first one goes out before anybody asks how long they
+    /// may be, which takes a while: it selects an application, so a short one is enough.
+    fn next_lengths(&self) -> Lengths {
+        if self.exchanges == 0 {
+            Lengths::Short
+        } else {
+            self.lengths()
+        }
     }
 
     /// Names what answers from now on, for errors: `card's PIV application`.
@@ -88,7 +98,7 @@ impl<'t> Channel<'t> {
     /// Sends a command like [`Channel::send`], and returns the answer whatever the card says of
     /// it: for commands where a warning is as good as success.
     pub fn ask(&mut self, command: &Command) -> Result<(Vec<u8>, Status), Failure> {
-        let (mut gathered, mut status) = self.deliver(command, self.lengths)?;
+        let (mut gathered, mut status) = self.deliver(command, self.next_lengths())?;
         for _ in 0..MAX_ROUNDS {
             let [kind, length] = status.0.to_be_bytes();
             if kind != 0x61 {
@@ -171,7 +181,8 @@ impl<'t> Channel<'t> {
             .transmit(frame)
             .map_err(|source| Failure::Reader { command, source })?;
         let length = bytes.len();
-        let most = self.lengths.answer().min(MAX_ANSWER).saturating_add(2);
+        let lengths = self.lengths.get().copied().unwrap_or_default();
+        let most = lengths.answer().min(MAX_ANSWER).saturating_add(2);
         match (bytes.pop(), bytes.pop()) {
             (Some(sw2), Some(sw1)) if length <= most => {
                 Ok((bytes, Status(u16::from_be_bytes([sw1, sw2]))))

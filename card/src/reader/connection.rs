@@ -1,13 +1,15 @@
 //! A connection to the card in one reader.
 
-use std::ffi::CStr;
+use std::cell::{Cell, OnceCell};
+use std::ffi::{CStr, CString};
+use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::Error;
-use super::worker::{Order, Outcome, Way, Worker};
+use super::worker::{Order, Outcome, Worker};
+use super::{Error, atr, features};
 use crate::transport::{Lengths, Transport};
 
 /// How long a card may take to come to power. ISO/IEC 7816-3 gives its answer to reset 20 s; no
@@ -20,48 +22,78 @@ const EXCHANGE_TIME: Duration = Duration::from_secs(15);
 /// Bytes of the thread's stack, of which it touches few: one answer, and what libpcsclite needs.
 const STACK: usize = 512 * 1024;
 
+/// What a connection is made of, made ahead of the card: a thread that has reached the service and
+/// sleeps until it is told of a reader. One that waits while `pcscd` is started anew is as good as
+/// any.
+pub struct Prepared {
+    readers: SyncSender<CString>,
+    orders: SyncSender<Order>,
+    answers: Receiver<Outcome>,
+}
+
+impl Prepared {
+    /// Connects to the card in the reader of this name.
+    pub fn open(self, reader: &CStr) -> Result<Connection, Error> {
+        let connection = Connection {
+            reader: reader.to_string_lossy().into_owned(),
+            orders: Some(self.orders),
+            answers: self.answers,
+            is_lost: Cell::new(false),
+            atr: OnceCell::new(),
+            reach: OnceCell::new(),
+        };
+        self.readers
+            .send(reader.to_owned())
+            .map_err(|_ended| connection.gone())?;
+        connection.answer(POWER_TIME)?;
+        Ok(connection)
+    }
+}
+
 /// A connection to the card in one reader, shared with other programs. Nothing here waits longer
 /// than a few seconds, whatever card and reader do.
 pub struct Connection {
     reader: String,
-    way: Way,
     /// Only `None` while it is dropped.
     orders: Option<SyncSender<Order>>,
     answers: Receiver<Outcome>,
     /// Whether an answer did not come in time. Nothing is asked any more.
-    is_lost: bool,
+    is_lost: Cell<bool>,
+    /// The card's answer to reset, once it was asked for; empty where its lengths do not count.
+    atr: OnceCell<Vec<u8>>,
+    /// What the reader takes, once that was asked.
+    reach: OnceCell<Lengths>,
 }
 
 impl Connection {
-    /// Connects to the card in the reader of this name.
-    pub fn open(reader: &CStr) -> Result<Self, Error> {
-        let name = reader.to_string_lossy().into_owned();
+    /// Makes ahead what a connection needs, for a card that is to be met quickly. Does not wait.
+    pub fn prepare() -> io::Result<Prepared> {
+        let (readers, reader) = sync_channel(1);
         let (order, orders) = sync_channel(1);
         let (answer, answers) = sync_channel(1);
-        let (open, opened) = sync_channel(1);
         let worker = Worker {
-            reader: reader.to_owned(),
+            reader,
             orders,
             answers: answer,
         };
         std::thread::Builder::new()
             .name("card".to_owned())
             .stack_size(STACK)
-            .spawn(move || worker.run(&open))
-            .map_err(|source| Error::NoThread {
-                reader: name.clone(),
-                source,
-            })?;
-        let way = opened
-            .recv_timeout(POWER_TIME)
-            .map_err(|_timeout| slow(&name, POWER_TIME))??;
-        Ok(Self {
-            reader: name,
-            way,
-            orders: Some(order),
+            .spawn(move || worker.run())?;
+        Ok(Prepared {
+            readers,
+            orders: order,
             answers,
-            is_lost: false,
         })
+    }
+
+    /// Connects to the card in the reader of this name.
+    pub fn open(reader: &CStr) -> Result<Self, Error> {
+        let prepared = Self::prepare().map_err(|source| Error::NoThread {
+            reader: reader.to_string_lossy().into_owned(),
+            source,
+        })?;
+        prepared.open(reader)
     }
 
     /// The reader's name.
@@ -80,23 +112,52 @@ impl Connection {
     }
 
     /// Has the thread do something.
-    fn ask(&mut self, order: Order, most: Duration) -> Outcome {
-        let gone = || Error::Removed {
-            reader: self.reader.clone(),
-        };
-        if self.is_lost {
+    fn ask(&self, order: Order, most: Duration) -> Outcome {
+        if self.is_lost.get() {
             return Err(slow(&self.reader, most));
         }
-        let orders = self.orders.as_ref().ok_or_else(gone)?;
-        orders.send(order).map_err(|_ended| gone())?;
+        let orders = self.orders.as_ref().ok_or_else(|| self.gone())?;
+        orders.send(order).map_err(|_ended| self.gone())?;
+        self.answer(most)
+    }
+
+    /// Waits for what came of it.
+    fn answer(&self, most: Duration) -> Outcome {
         match self.answers.recv_timeout(most) {
             Ok(answer) => answer,
-            Err(RecvTimeoutError::Disconnected) => Err(gone()),
+            Err(RecvTimeoutError::Disconnected) => Err(self.gone()),
             Err(RecvTimeoutError::Timeout) => {
-                self.is_lost = true;
+                self.is_lost.set(true);
                 Err(slow(&self.reader, most))
             }
         }
+    }
+
+    fn gone(&self) -> Error {
+        Error::Removed {
+            reader: self.reader.clone(),
+        }
+    }
+
+    /// What the card's answer to reset is, where the protocol takes extended APDUs. A card that
+    /// cannot be asked takes short ones; the next command tells what is wrong with it.
+    fn atr(&self) -> &[u8] {
+        self.atr.get_or_init(|| {
+            let asked = self.ask(Order::AnswerToReset, EXCHANGE_TIME);
+            asked.unwrap_or_default()
+        })
+    }
+
+    /// What reader and protocol take.
+    fn reach(&self) -> Lengths {
+        *self.reach.get_or_init(|| {
+            if self.atr().is_empty() {
+                return Lengths::Short;
+            }
+            let properties = self.ask(Order::Properties, EXCHANGE_TIME);
+            let carried = properties.ok().as_deref().and_then(features::carried);
+            carried.unwrap_or_default()
+        })
     }
 }
 
@@ -104,7 +165,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         // The thread ends with the orders; the card is free when it has.
         self.orders = None;
-        if !self.is_lost {
+        if !self.is_lost.get() {
             drop(self.answers.recv_timeout(EXCHANGE_TIME));
         }
     }
@@ -130,11 +191,14 @@ impl Transport for Exclusive<'_> {
     }
 
     fn lengths(&self) -> Lengths {
-        self.connection.way.card.both(self.connection.way.reach)
+        match atr::lengths(self.connection.atr()) {
+            Lengths::Short => Lengths::Short,
+            card @ Lengths::Extended { .. } => card.both(self.connection.reach()),
+        }
     }
 
     fn reach(&self) -> Lengths {
-        self.connection.way.reach
+        self.connection.reach()
     }
 }
 
@@ -153,23 +217,20 @@ mod tests {
     fn pair() -> (Connection, Receiver<Order>, SyncSender<Outcome>) {
         let (order, orders) = sync_channel(1);
         let (answer, answers) = sync_channel(1);
-        let way = Way {
-            reach: Lengths::Short,
-            card: Lengths::Short,
-        };
         let connection = Connection {
             reader: "test".to_owned(),
-            way,
             orders: Some(order),
             answers,
-            is_lost: false,
+            is_lost: Cell::new(false),
+            atr: OnceCell::new(),
+            reach: OnceCell::new(),
         };
         (connection, orders, answer)
     }
 
     #[test]
     fn a_card_that_never_answers_is_left_and_not_asked_again() {
-        let (mut connection, orders, _answer) = pair();
+        let (connection, orders, _answer) = pair();
         for _ in 0..2 {
             let asked = connection.ask(Order::End, Duration::from_millis(1));
             assert!(matches!(asked, Err(Error::Slow { .. })));
@@ -180,8 +241,37 @@ mod tests {
     }
 
     #[test]
-    fn a_card_whose_thread_has_ended_is_gone() {
+    fn a_prepared_connection_whose_thread_has_ended_tells_that_the_card_is_gone() {
+        let (readers, reader) = sync_channel(1);
+        let (orders, order) = sync_channel(1);
+        let (answer, answers) = sync_channel(1);
+        let prepared = Prepared {
+            readers,
+            orders,
+            answers,
+        };
+        drop((reader, order, answer));
+        let opened = prepared.open(c"test");
+        assert!(matches!(opened, Err(Error::Removed { .. })));
+    }
+
+    #[test]
+    fn a_card_is_asked_how_long_its_apdus_are_once_and_only_who_may_take_long_ones() {
         let (mut connection, orders, answer) = pair();
+        let exclusive = Exclusive {
+            connection: &mut connection,
+        };
+        answer.send(Ok(Vec::new())).unwrap();
+        assert_eq!(exclusive.lengths(), Lengths::Short);
+        assert_eq!(exclusive.reach(), Lengths::Short);
+        assert!(matches!(orders.try_recv(), Ok(Order::AnswerToReset)));
+        assert!(orders.try_recv().is_err());
+        drop((orders, answer));
+    }
+
+    #[test]
+    fn a_card_whose_thread_has_ended_is_gone() {
+        let (connection, orders, answer) = pair();
         drop((orders, answer));
         let asked = connection.ask(Order::Begin, PATIENCE);
         assert!(matches!(asked, Err(Error::Removed { .. })));

@@ -13,18 +13,14 @@ const MAX_APDU_DATA: u8 = 0x0A;
 /// Room for an answer of a driver; the longest known one has 120 bytes.
 const ANSWER: usize = 512;
 
-/// How long APDUs the reader of this card carries; short ones when it does not say.
-pub(super) fn lengths(card: &Card) -> Lengths {
-    ask(card).unwrap_or_default()
-}
-
-fn ask(card: &Card) -> Option<Lengths> {
+/// The properties of the reader that holds this card, where it says them.
+pub(super) fn properties(card: &Card) -> Option<Vec<u8>> {
     let mut answer = [0; ANSWER];
     let features = card.control(ctl_code(GET_FEATURES.into()), &[], &mut answer);
     let code = control_code(features.ok()?)?;
     let mut answer = [0; ANSWER];
     let properties = card.control(code.into(), &[], &mut answer).ok()?;
-    carried(properties)
+    Some(properties.to_vec())
 }
 
 /// The control code of the reader's properties, among its features. Control codes are big-endian.

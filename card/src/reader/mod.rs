@@ -13,7 +13,7 @@ use std::ffi::CString;
 
 use pcsc::{Context, ReaderState, Scope, State};
 
-pub use self::connection::{Connection, Exclusive};
+pub use self::connection::{Connection, Exclusive, Prepared};
 use crate::modem;
 
 /// What readers and their service can go wrong with.

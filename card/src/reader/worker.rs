@@ -4,12 +4,14 @@
 use std::ffi::{CStr, CString};
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use pcsc::{Card, Context, Disposition, Protocol, Protocols, Scope, ShareMode, Transaction};
+use pcsc::{
+    Card, Context, Disposition, MAX_ATR_SIZE, MAX_BUFFER_SIZE, Protocol, Protocols, Scope,
+    ShareMode, Transaction,
+};
 use zeroize::Zeroizing;
 
-use super::{Error, atr, features};
+use super::{Error, features};
 use crate::apdu::MAX_ANSWER;
-use crate::transport::Lengths;
 
 /// What the thread is told to do.
 pub(super) enum Order {
@@ -17,6 +19,10 @@ pub(super) enum Order {
     Begin,
     /// Send a command. It may hold a PIN.
     Transmit(Zeroizing<Vec<u8>>),
+    /// Tell the card's answer to reset; nothing when the protocol takes no extended APDU.
+    AnswerToReset,
+    /// Tell the reader's properties; nothing when it does not say them.
+    Properties,
     /// Let others have the card again.
     End,
 }
@@ -24,78 +30,97 @@ pub(super) enum Order {
 /// What came of an order: the card's answer, or nothing where there is none.
 pub(super) type Outcome = Result<Vec<u8>, Error>;
 
-/// What one APDU can be on the way to the card, and what the card takes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Way {
-    /// What the reader and the protocol take.
-    pub(super) reach: Lengths,
-    /// What the card's answer to reset says that it takes.
-    pub(super) card: Lengths,
-}
-
 /// A thread's side of a connection.
 pub(super) struct Worker {
-    /// The reader.
-    pub(super) reader: CString,
+    /// The reader. The thread ends when nobody can name one any more.
+    pub(super) reader: Receiver<CString>,
     /// What to do. The thread ends when nobody can say so any more.
     pub(super) orders: Receiver<Order>,
-    /// What came of each.
+    /// What came of the connection, and of each order.
     pub(super) answers: SyncSender<Outcome>,
 }
 
 impl Worker {
-    /// Connects, tells `opened` of it, and does what it is told.
-    pub(super) fn run(self, opened: &SyncSender<Result<Way, Error>>) {
-        let mut card = match connect(&self.reader) {
-            Ok(card) => card,
-            Err(source) => {
-                // Who does not listen any more does not want to know.
-                drop(opened.send(Err(self.error(source))));
-                return;
-            }
+    /// Reaches the service, waits for the name of a reader, connects, and does what it is told.
+    pub(super) fn run(self) {
+        // A context of its own: calls of one context wait for each other, and nobody is to wait
+        // for a card that hangs.
+        let context = Context::establish(Scope::System);
+        let Ok(reader) = self.reader.recv() else {
+            return;
         };
-        let way = way(&card).map_err(|source| self.error(source));
-        let is_wanted = way.is_ok() && opened.send(way).is_ok();
-        while is_wanted && let Ok(order) = self.orders.recv() {
-            let is_heard = match order {
-                Order::Begin => self.transaction(&mut card),
-                Order::Transmit(_) | Order::End => self.answer(Ok(Vec::new())),
+        let session = Session {
+            reader: &reader,
+            orders: &self.orders,
+            answers: &self.answers,
+        };
+        match connect(context, &reader) {
+            Ok(link) => session.run(link),
+            // Who does not listen any more does not want to know.
+            Err(source) => drop(self.answers.send(Err(session.error(source)))),
+        }
+    }
+}
+
+/// A connected card.
+struct Link {
+    card: Card,
+    protocol: Protocol,
+}
+
+/// What is to be done with the card in one reader.
+struct Session<'w> {
+    reader: &'w CStr,
+    orders: &'w Receiver<Order>,
+    answers: &'w SyncSender<Outcome>,
+}
+
+impl Session<'_> {
+    /// Tells that there is a connection, and does what it is told.
+    fn run(&self, mut link: Link) {
+        let mut is_heard = self.answer(Ok(Vec::new()));
+        while is_heard && let Ok(order) = self.orders.recv() {
+            is_heard = match order {
+                Order::Begin => self.transaction(&mut link),
+                Order::Transmit(_) | Order::AnswerToReset | Order::Properties | Order::End => {
+                    self.answer(Ok(Vec::new()))
+                }
             };
-            if !is_heard {
-                break;
-            }
         }
         // pcsc's own drop would reset the card under everybody else who uses it. A connection
         // that cannot be closed is to a card that is gone.
-        if let Err((gone, _error)) = card.disconnect(Disposition::LeaveCard) {
+        if let Err((gone, _error)) = link.card.disconnect(Disposition::LeaveCard) {
             drop(gone);
         }
     }
 
     /// Serves one transaction; whether somebody still listens.
-    fn transaction(&self, card: &mut Card) -> bool {
-        let transaction = match card.transaction() {
+    fn transaction(&self, link: &mut Link) -> bool {
+        let protocol = link.protocol;
+        let transaction = match link.card.transaction() {
             Ok(transaction) => transaction,
-            Err(source) => return self.answer(Err(self.error(source))),
-        };
-        let protocol = transaction.status2_owned().map(|status| status.protocol2());
-        let protocol = match protocol {
-            Ok(protocol) => protocol.unwrap_or(Protocol::T1),
             Err(source) => return self.answer(Err(self.error(source))),
         };
         let mut is_heard = self.answer(Ok(Vec::new()));
         let mut is_open = false;
-        while is_heard && let Ok(Order::Transmit(command)) = self.orders.recv() {
-            is_open |= opens(&command);
-            let answer = self.transmit(&transaction, protocol, &command);
+        while is_heard && let Ok(order) = self.orders.recv() {
+            let answer = match order {
+                Order::Transmit(command) => {
+                    is_open |= opens(&command);
+                    self.transmit(&transaction, protocol, &command)
+                }
+                Order::AnswerToReset => self.answer_to_reset(&transaction, protocol),
+                Order::Properties => Ok(features::properties(&transaction).unwrap_or_default()),
+                Order::Begin | Order::End => break,
+            };
             is_heard = self.answer(answer);
         }
         if is_open {
             close(transaction);
             // Else the reset would be told to us as somebody else's. Where this fails the card is
             // gone, and the next transaction says so.
-            let protocols = Protocols::T0 | Protocols::T1;
-            card.reconnect(ShareMode::Shared, protocols, Disposition::LeaveCard)
+            link.card
+                .reconnect(ShareMode::Shared, only(protocol), Disposition::LeaveCard)
                 .unwrap_or_default();
         } else {
             drop(transaction);
@@ -128,6 +153,20 @@ impl Worker {
         Ok(answer.to_vec())
     }
 
+    /// The card's answer to reset, where its lengths count.
+    fn answer_to_reset(&self, card: &Card, protocol: Protocol) -> Outcome {
+        match protocol {
+            // T=0 carries no extended APDU but in pieces (ISO/IEC 7816-3, 12.2).
+            Protocol::T0 | Protocol::RAW => Ok(Vec::new()),
+            Protocol::T1 => {
+                let (mut names, mut atr) = ([0; MAX_BUFFER_SIZE], [0; MAX_ATR_SIZE]);
+                let status = card.status2(&mut names, &mut atr);
+                let status = status.map_err(|source| self.error(source))?;
+                Ok(status.atr().to_vec())
+            }
+        }
+    }
+
     /// Tells what came of an order; whether somebody still listens.
     fn answer(&self, answer: Outcome) -> bool {
         self.answers.send(answer).is_ok()
@@ -142,25 +181,43 @@ impl Worker {
     }
 }
 
-/// Connects in a context of its own: calls of one context wait for each other, and nobody is to
-/// wait for a card that hangs.
-fn connect(reader: &CStr) -> Result<Card, pcsc::Error> {
-    let context = Context::establish(Scope::System)?;
-    context.connect(reader, ShareMode::Shared, Protocols::T0 | Protocols::T1)
+/// Connects in a context that was made ahead; in a new one when pcscd was started anew since.
+fn connect(ahead: Result<Context, pcsc::Error>, reader: &CStr) -> Result<Link, pcsc::Error> {
+    match ahead.and_then(|context| connect_in(&context, reader)) {
+        Err(error) if is_stale(error) => connect_in(&Context::establish(Scope::System)?, reader),
+        result => result,
+    }
 }
 
-/// What the reader, the protocol and the card say of the length of APDUs.
-fn way(card: &Card) -> Result<Way, pcsc::Error> {
-    let status = card.status2_owned()?;
-    let reach = match status.protocol2() {
-        // T=0 carries no extended APDU but in pieces (ISO/IEC 7816-3, 12.2).
-        Some(Protocol::T1) => features::lengths(card),
-        Some(Protocol::T0 | Protocol::RAW) | None => Lengths::Short,
+/// Connects by T=1 where the card has it, else by T=0. Two protocols at once would be one call,
+/// but then which of them it is takes two more.
+fn connect_in(context: &Context, reader: &CStr) -> Result<Link, pcsc::Error> {
+    let connect = |protocol| {
+        let card = context.connect(reader, ShareMode::Shared, only(protocol))?;
+        Ok(Link { card, protocol })
     };
-    Ok(Way {
-        reach,
-        card: atr::lengths(status.atr()),
-    })
+    match connect(Protocol::T1) {
+        Err(pcsc::Error::ProtoMismatch) => connect(Protocol::T0),
+        result => result,
+    }
+}
+
+const fn only(protocol: Protocol) -> Protocols {
+    match protocol {
+        Protocol::T0 => Protocols::T0,
+        Protocol::T1 => Protocols::T1,
+        Protocol::RAW => Protocols::RAW,
+    }
+}
+
+/// Whether an error may come from a context whose service is no more, or was not there yet: it
+/// says nothing of a card. Which error that is depends on when the socket broke; libpcsclite 1.9
+/// also says `SCARD_W_SECURITY_VIOLATION`.
+fn is_stale(error: pcsc::Error) -> bool {
+    matches!(
+        Error::of("", error),
+        Error::NoService(_) | Error::Fault { .. }
+    )
 }
 
 /// Ends a transaction, and what the card was opened for with it.

@@ -1,9 +1,9 @@
 //! The card crate with a real pcscd, and other programs' view of what it does.
 
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cardwarden_card::{READING_TIME, Readers, open};
+use cardwarden_card::{Connection, READING_TIME, Readers, open};
 use pcsc::State;
 
 use crate::lab;
@@ -160,6 +160,43 @@ fn a_card_of_every_kind_is_met_again_after_a_reset_a_kill_and_a_restart_of_pcscd
             assert_eq!(read(&mut ours), Err("no-service"));
             drop(ours);
             pcscd = lab::pcscd();
+        }
+    });
+}
+
+/// How many sockets this process has.
+fn sockets() -> usize {
+    let files = std::fs::read_dir("/proc/self/fd").unwrap();
+    let targets = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+    targets
+        .filter(|target| target.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
+#[test]
+fn a_connection_that_was_prepared_before_pcscd_came_or_came_anew_meets_the_card() {
+    lab::isolated(|folder| {
+        let image = folder.join("image");
+        lab::write(&image, lab::PIV, 7, 0);
+        let reader = std::ffi::CString::new(lab::READER).unwrap();
+        let mut ready = Connection::prepare().unwrap();
+        for _ in 0..3 {
+            let pcscd = lab::pcscd();
+            let card = lab::insert(&image, None);
+            lab::wait_for(State::PRESENT, true);
+            let mut connection = ready.open(&reader).unwrap();
+            let selected = lab::read_over(connection.transaction().unwrap()).unwrap();
+            assert_eq!(selected.mandate.version, 7);
+            drop(connection);
+            // This one is there, with a context, when its pcscd goes.
+            let before = sockets();
+            ready = Connection::prepare().unwrap();
+            let end = Instant::now() + Duration::from_secs(10);
+            while sockets() <= before {
+                assert!(Instant::now() < end, "nothing was prepared");
+                std::thread::yield_now();
+            }
+            drop((card, pcscd));
         }
     });
 }
