@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
-use crate::image;
 use crate::machine::Machine;
 use crate::pins::{Kernel, System, Tier};
 use crate::place;
@@ -97,19 +97,14 @@ impl Record {
 
     /// Keeps what was found; an error if a case does not hold.
     pub fn finish(self) -> Result<()> {
-        let name = format!("{}@{}.json", self.function, self.system.name());
-        let path = place::lab("matrix")?.join(name);
-        // Another scenario may have found other cases of the same function.
-        let _lock = image::lock("matrix")?;
-        let known = std::fs::read(&path).unwrap_or_default();
-        let mut cells: BTreeMap<String, bool> = serde_json::from_slice(&known).unwrap_or_default();
-        cells.extend(
-            self.cells
-                .iter()
-                .map(|(name, holds)| ((*name).to_owned(), *holds)),
-        );
-        let text = serde_json::to_string_pretty(&cells).context("write cells")?;
-        place::write_whole(&path, text + "\n")?;
+        // Another scenario may find other cases of the same function.
+        let scenario = std::thread::current()
+            .name()
+            .unwrap_or("alone")
+            .replace("::", "-");
+        let dir = place::lab(&format!("matrix/{}@{}", self.function, self.system.name()))?;
+        let text = serde_json::to_string_pretty(&json!(self.cells)).context("write cells")?;
+        place::write_whole(&dir.join(scenario + ".json"), text + "\n")?;
         ensure!(self.broken.is_empty(), "{}", self.broken.join("\n"));
         Ok(())
     }
@@ -136,6 +131,12 @@ const END: &str = "<!-- end of the matrix -->\n";
 
 fn page() -> PathBuf {
     place::repository().join("docs/ENFORCEMENT.md")
+}
+
+/// Forgets what was found before.
+pub fn forget() -> Result<()> {
+    let dir = place::lab("matrix")?;
+    std::fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))
 }
 
 /// Writes the table from what the last run of the scenarios found.
@@ -204,10 +205,16 @@ fn found(function: &str, tier: Tier) -> Result<Found> {
     let mut found = Found::new();
     for kernel in Kernel::ALL {
         let system = System { kernel, tier };
-        let name = format!("{function}@{}.json", system.name());
-        if let Ok(text) = std::fs::read_to_string(place::lab("matrix")?.join(name)) {
-            let cells = serde_json::from_str(&text).context("read what a scenario found")?;
-            found.insert(kernel, cells);
+        let dir = place::lab(&format!("matrix/{function}@{}", system.name()))?;
+        let entries = std::fs::read_dir(&dir).with_context(|| format!("list {}", dir.display()))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let text = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            let cells: BTreeMap<String, bool> =
+                serde_json::from_slice(&text).context("read what a scenario found")?;
+            let all: &mut BTreeMap<String, bool> = found.entry(kernel).or_default();
+            for (case, holds) in cells {
+                *all.entry(case).or_insert(true) &= holds;
+            }
         }
     }
     Ok(found)

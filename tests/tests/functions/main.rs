@@ -15,7 +15,7 @@ use cardwarden_tests::scenario::{self, expect};
 use table::{BLUETOOTH, CAMERA, Holder, INFRARED, MICROPHONE, NFC, RADIO, stands, without};
 use usb::{
     SERIAL, a_disabled_gadget_is_no_device_to_anybody,
-    each_usb_function_is_off_alone_and_with_others,
+    each_usb_function_is_off_alone_and_with_others, what_is_usb_is_closed_as_usb_too,
 };
 
 laws! { from fresh:
@@ -26,6 +26,7 @@ laws! { from fresh:
     disabled_nfc_has_neither_sockets_nor_netlink,
     each_usb_function_is_off_alone_and_with_others,
     a_disabled_gadget_is_no_device_to_anybody,
+    what_is_usb_is_closed_as_usb_too,
     what_is_off_is_off_before_any_login,
 }
 laws! { from fresh in kernel_open:

@@ -5,7 +5,7 @@ use cardwarden_tests::machine::Machine;
 use cardwarden_tests::matrix::{Case, Device, Record};
 use cardwarden_tests::scenario::{self, expect};
 
-use crate::table::{GADGET, arrives, without};
+use crate::table::{BLUETOOTH, CAMERA, GADGET, MICROPHONE, arrives, without};
 
 /// A USB device is there when a driver has it.
 macro_rules! usb {
@@ -120,6 +120,88 @@ fn one_that_comes_later(machine: &mut Machine, device: &Device) -> Result<()> {
         arrives(machine, device)
     });
     record.finish()
+}
+
+/// A USB device of another function, the program that has it open, and how it is used.
+struct Wired {
+    device: Device,
+    kind: &'static str,
+    hold: Option<&'static str>,
+}
+
+/// A camera, a microphone, an adapter: whatever the driver makes of it, the device itself is closed as well, so that
+/// no program drives it through usbfs.
+pub(crate) fn what_is_usb_is_closed_as_usb_too(machine: &mut Machine) -> Result<()> {
+    let camera = Device {
+        attempt: "test -e /dev/video0 && lab try stream /dev/video0 || echo gone",
+        works: "works",
+        ..CAMERA
+    };
+    let microphone = Device {
+        attempt: "test -e /dev/snd/pcmC0D0c && lab try record /dev/snd/pcmC0D0c || echo gone",
+        works: "works",
+        ..MICROPHONE
+    };
+    let bluetooth = Device {
+        attempt: "lab try bluetooth",
+        ..BLUETOOTH
+    };
+    let all = [
+        (camera, "usb-camera", Some("lab hold camera")),
+        (microphone, "usb-audio", Some("lab hold microphone")),
+        (bluetooth, "usb-bluetooth", None),
+    ];
+    let found = all.map(|(device, kind, hold)| is_closed(machine, &Wired { device, kind, hold }));
+    found.into_iter().collect()
+}
+
+fn is_closed(machine: &mut Machine, wired: &Wired) -> Result<()> {
+    let Wired { device, kind, hold } = wired;
+    let mut record = Record::new(device.function, machine.system());
+    let name = machine.ok(&format!("lab plug {kind}"))?;
+    let usbfs = format!("lab try usbfs {name} 2>/dev/null || echo gone");
+    expect(machine, &usbfs, "works")?;
+    if let Some(hold) = hold {
+        machine.ok(hold)?;
+    }
+    record.case(machine, Case::NewOpen, |machine| {
+        device.under(machine, "disable")?;
+        is_refused(machine, device.attempt)?;
+        is_refused(machine, &usbfs)
+    });
+    if let Some(hold) = hold {
+        let program = hold.trim_start_matches("lab hold ");
+        record.case(machine, Case::OpenBefore, |machine| {
+            machine
+                .ok(&format!("lab held {program} --stopped 10"))
+                .map(drop)
+        });
+        machine.ok(&format!("lab held {program} --end"))?;
+    }
+    record.case(machine, Case::HotPlug, |machine| {
+        machine.ok(&format!("lab unplug {name} && lab plug {kind}"))?;
+        is_refused(machine, device.attempt)?;
+        machine.ok("lab settle")?;
+        is_refused(machine, device.attempt)?;
+        is_refused(machine, &usbfs)
+    });
+    record.case(machine, Case::PolicyEnd, |machine| {
+        device.under(machine, "enable")?;
+        expect(machine, &usbfs, "works")?;
+        arrives(machine, device)
+    });
+    machine.ok(&format!("lab unplug {name}"))?;
+    record.finish()
+}
+
+/// Refused, or not even there.
+fn is_refused(machine: &mut Machine, attempt: &str) -> Result<()> {
+    let said = machine.ok(attempt)?;
+    ensure!(
+        ["EPERM", "gone"].contains(&said.as_str()),
+        "`{attempt}` says {said}"
+    );
+    Ok(())
 }
 
 pub(crate) fn a_disabled_gadget_is_no_device_to_anybody(machine: &mut Machine) -> Result<()> {
