@@ -126,7 +126,7 @@ fn a_card_of_every_kind_is_met_again_after_a_reset_a_kill_and_a_restart_of_pcscd
             lab::write(&image, model, 7, 0);
             let card = lab::insert_model(&image, model, None);
             lab::wait_for(State::PRESENT, true);
-            let read = |connection: &mut cardwarden_card::Connection| {
+            let read = |connection: &mut Connection| {
                 let transaction = connection.transaction().map_err(|error| error.code())?;
                 lab::read_over(transaction)
                     .map(|selected| selected.mandate.version)
