@@ -51,9 +51,10 @@ const DRAWING: &[(&str, &[&str])] = &[
 ];
 
 /// What only tests use beyond that: the agent's end of the line is tested against the real server, and the command
-/// line with real firmware.
+/// line with real firmware and with a modem.
 const IN_TESTS: &[(&str, &str)] = &[
     ("cardwarden-agent", "cardwarden-server"),
+    ("cardwarden-cli", "cardwarden-iso-card"),
     ("cardwarden-cli", "cardwarden-lab-card"),
 ];
 

@@ -9,6 +9,7 @@
 )]
 
 mod desk;
+mod sim;
 
 use std::os::fd::AsFd as _;
 use std::path::Path;

@@ -38,13 +38,13 @@ impl Plugged {
             .custom_flags(OFlag::O_NOCTTY.bits())
             .open(&device)?;
         let (plug, pulled) = UnixStream::pair()?;
-        let line = Line {
+        let terminal = Line {
             master,
             pulled,
             _held: held,
         };
         let modem = Modem::new(card, manners);
-        let modem = std::thread::spawn(move || modem.serve(line));
+        let modem = std::thread::spawn(move || modem.serve(terminal));
         symlink(device, link)?;
         Ok(Self {
             link: link.to_owned(),
