@@ -83,7 +83,10 @@ enum Refused {
 
 #[zbus::interface(name = "org.freedesktop.ModemManager1.Modem")]
 impl Object {
-    fn command(&mut self, command: &str, _timeout: u32) -> Result<String, Refused> {
+    fn command(&mut self, command: &str, timeout: u32) -> Result<String, Refused> {
+        if timeout == 0 {
+            return Err(Refused::Equipment("no time for it".to_owned()));
+        }
         if !self.passes_commands_on {
             let why = "Cannot send AT command to modem: operation only allowed in debug mode";
             return Err(Refused::Unauthorized(why.to_owned()));
