@@ -8,21 +8,20 @@
 //! ```
 
 use std::cell::Cell;
-use std::error::Error;
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
-use cardwarden_card::modem;
-use cardwarden_card::profile;
+use cardwarden_card::modem::Failure;
 use cardwarden_card::{
-    Connection, Lengths, NotTaken, Pin, Prepared, Profile, READING_TIME, Transport, open, reader,
+    Connection, Lengths, NotTaken, Pin, Prepared, Profile, READING_TIME, Transport, open, profile,
+    reader,
 };
 use cardwarden_policy::trust::Introduction;
 use cardwarden_policy::{Endorsement, GroupEntry, Manifest, Rejected, Verified};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{CardEvent, CardReading, Expectation, PinNeeded};
+use super::{CardEvent, CardReading, Expectation, PinNeeded, sim};
 
 /// Bytes of a challenge.
 const NONCE: usize = 32;
@@ -83,14 +82,8 @@ impl Refusal {
                 reader: String::new(),
             }
             .code();
-        is_in_use || modem_failure(self).is_some_and(modem::Failure::passes)
+        is_in_use || sim::failure(self).is_some_and(Failure::passes)
     }
-}
-
-/// What a modem failed with, where it is at the root of an error.
-fn modem_failure<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e modem::Failure> {
-    std::iter::successors(Some(error), |&error| error.source())
-        .find_map(|error| error.downcast_ref())
 }
 
 /// A card that PC/SC told of.

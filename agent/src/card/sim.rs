@@ -1,6 +1,7 @@
 //! The SIM in a modem: read when the agent starts and whenever the modem comes back. The thread
 //! sleeps until the modem comes or goes, or somebody has an order for it.
 
+use std::error::Error;
 use std::io;
 use std::thread;
 use std::time::Instant;
@@ -75,6 +76,12 @@ impl Source for Modem {
         let mut sim = modem::open(&self.0)?;
         Ok(speak(&mut sim))
     }
+}
+
+/// What a modem failed with, where it is at the root of an error.
+pub(super) fn failure<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e modem::Failure> {
+    std::iter::successors(Some(error), |&error| error.source())
+        .find_map(|error| error.downcast_ref())
 }
 
 /// The thread.
