@@ -26,6 +26,7 @@ mod facts;
 mod heap;
 mod identity;
 mod nearby;
+mod prober;
 mod properties;
 mod ready;
 mod reconciler;
@@ -47,16 +48,31 @@ struct Arguments {
     /// The settings; defaults hold where the file is missing.
     #[arg(long, default_value = "/etc/cardwarden/agent.toml")]
     config: PathBuf,
+    /// Nothing but what the agent starts for itself.
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// What else this program can be.
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+enum Part {
+    /// The child that tries what is refused, as an ordinary process.
+    #[command(name = prober::WORD, hide = true)]
+    Probe,
 }
 
 fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(Part::Probe) = arguments.part {
+        return prober::child::run();
+    }
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .without_time()
         .with_ansi(false)
         .with_target(false)
         .init();
-    match run::run(&Arguments::parse().config) {
+    match run::run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", cardwarden_policy::explain::chain(&error));

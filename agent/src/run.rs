@@ -25,6 +25,7 @@ use crate::enforce::probe::{self, Met};
 use crate::enforce::{self, Kernel};
 use crate::facts::{self, Wanted};
 use crate::identity::{Identity, Keys};
+use crate::prober::{Attempt, Prober};
 use crate::properties;
 use crate::reconciler::{Fixed, Outputs, Reconciler, World};
 use crate::request::{Refused, Request};
@@ -88,6 +89,7 @@ pub(crate) fn run(config: &Path) -> Result<(), Error> {
 /// The real devices of this machine.
 struct Machine {
     devices: Devices,
+    prober: Prober,
     runtime: PathBuf,
 }
 
@@ -100,12 +102,17 @@ impl World for Machine {
         self.devices.scan(kernel)
     }
 
+    fn prober(&mut self) -> Option<u32> {
+        self.prober.process()
+    }
+
     fn try_open(&mut self, node: &Path) -> Met {
-        probe::open(node)
+        self.prober.attempt(Attempt::Open(node))
     }
 
     fn try_socket(&mut self, function: Function) -> Option<(&'static str, Met)> {
-        probe::family(function)
+        let call = probe::call(function)?;
+        Some((call, self.prober.attempt(Attempt::Socket(function))))
     }
 
     fn announce(&mut self, found: &Found, function: Function, decided: bool) {
@@ -192,6 +199,7 @@ fn assemble(
     let modem = fixed.settings.modem.clone();
     let machine = Machine {
         devices: Devices::default(),
+        prober: Prober::default(),
         runtime: fixed.settings.runtime.clone(),
     };
     let outputs = Outputs {

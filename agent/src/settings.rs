@@ -181,6 +181,9 @@ mod tests {
         }
         let error = toml::from_str::<Settings>("modem = \"ttyUSB2\"").unwrap_err();
         let told = error.to_string();
-        assert!(told.contains("`ttyUSB2`") && told.contains("/dev/ttyUSB2"), "{told}");
+        assert!(
+            told.contains("`ttyUSB2`") && told.contains("/dev/ttyUSB2"),
+            "{told}"
+        );
     }
 }

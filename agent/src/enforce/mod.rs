@@ -102,7 +102,8 @@ pub(crate) trait Kernel {
     /// How often something was refused, by counter.
     fn refusals(&mut self, counter: u16) -> u64;
 
-    /// Permits the calling thread something, for a fraction of a second.
+    /// Permits the calling thread, or the process that is named, something for a fraction of a
+    /// second.
     fn permit(&mut self, what: Permission) -> Result<(), Error>;
 
     /// Takes the permission back.
@@ -119,8 +120,11 @@ pub(crate) enum Permission {
         /// Its minor.
         minor: u32,
     },
-    /// Try refusals without being counted.
-    Probe,
+    /// A process may try refusals without being counted.
+    Probe {
+        /// Its number. Its first thread alone is meant.
+        process: u32,
+    },
 }
 
 /// Why the kernel did not do what was asked.

@@ -32,17 +32,26 @@ pub(crate) fn open(node: &Path) -> Met {
     }
 }
 
+/// The call that makes a socket of the family that carries a function; `None` where none is tried.
+pub(crate) fn call(function: Function) -> Option<&'static str> {
+    family_of(function).map(|(call, _family)| call)
+}
+
 /// Tries to make a socket of the family that carries a function; `None` where none is tried.
-pub(crate) fn family(function: Function) -> Option<(&'static str, Met)> {
-    let (call, family) = if function == Function::Bluetooth {
-        ("socket(AF_BLUETOOTH)", AddressFamily::Bluetooth)
-    } else if function == Function::Nfc {
-        ("socket(AF_NFC)", AddressFamily::Nfc)
-    } else {
-        return None;
-    };
+pub(crate) fn family(function: Function) -> Option<Met> {
+    let (_call, family) = family_of(function)?;
     let made = socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, None);
-    Some((call, made.map_or_else(met, |_socket| Met::Passed)))
+    Some(made.map_or_else(met, |_socket| Met::Passed))
+}
+
+fn family_of(function: Function) -> Option<(&'static str, AddressFamily)> {
+    if function == Function::Bluetooth {
+        Some(("socket(AF_BLUETOOTH)", AddressFamily::Bluetooth))
+    } else if function == Function::Nfc {
+        Some(("socket(AF_NFC)", AddressFamily::Nfc))
+    } else {
+        None
+    }
 }
 
 fn met(error: Errno) -> Met {

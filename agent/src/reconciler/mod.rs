@@ -65,6 +65,8 @@ pub(crate) trait World {
     fn clocks(&mut self) -> Reading;
     /// What there is.
     fn scan(&mut self, kernel: &mut dyn Kernel) -> Found;
+    /// The process that tries, where there is one.
+    fn prober(&mut self) -> Option<u32>;
     /// What an attempt to open a node meets.
     fn try_open(&mut self, node: &std::path::Path) -> crate::enforce::probe::Met;
     /// What an attempt to make the function's socket meets, and the call that was tried.

@@ -42,7 +42,9 @@ struct Attempts {
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Finds out what holds for every function.
     pub(super) fn verify(&mut self, turn: &Turn) -> BTreeMap<Function, Verified> {
-        if let Err(error) = self.kernel.permit(Permission::Probe) {
+        if let Some(process) = self.world.prober()
+            && let Err(error) = self.kernel.permit(Permission::Probe { process })
+        {
             tracing::debug!("probes are counted as refusals: {error}");
         }
         let verified = turn

@@ -234,14 +234,17 @@ impl Kernel for Programs {
     }
 
     fn permit(&mut self, what: Permission) -> Result<(), Error> {
-        let process = u64::from(std::process::id());
+        let us = u64::from(std::process::id());
         let thread = u64::try_from(nix::unistd::gettid().as_raw()).unwrap_or_default();
-        let (mode, major, minor) = match what {
-            Permission::Look { major, minor } => (PERMIT_LOOK, major, minor),
-            Permission::Probe => (PERMIT_PROBE, 0, 0),
+        let (pid_tgid, mode, major, minor) = match what {
+            Permission::Look { major, minor } => (us << 32 | thread, PERMIT_LOOK, major, minor),
+            Permission::Probe { process } => {
+                let them = u64::from(process);
+                (them << 32 | them, PERMIT_PROBE, 0, 0)
+            }
         };
         let permit = Permit {
-            pid_tgid: process << 32 | thread,
+            pid_tgid,
             until_ns: refusals::boot_ns().saturating_add(PERMIT_NS),
             mode,
             major,
