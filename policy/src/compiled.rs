@@ -23,6 +23,8 @@ pub struct Compiled {
     timed: Vec<u32>,
     /// For each rule, the number of its refusal counter.
     counters: Vec<u16>,
+    /// The rules that may refuse devices of their own: one for each condition.
+    naming: Vec<(Action, Peers)>,
     /// The matches of all rules.
     devices: Index,
     /// Where each match of the index stands.
@@ -104,10 +106,11 @@ impl From<Policy> for Compiled {
         }
         Self {
             functions,
+            counters: counters(&policy.rules),
+            naming: naming(&policy.rules, &condition_of),
             condition_of,
             conditions,
             timed,
-            counters: counters(&policy.rules),
             devices: Index::new((0_u32..).zip(matches)),
             places,
             policy,
@@ -177,6 +180,30 @@ fn counters(rules: &[Rule]) -> Vec<u16> {
             let counter = next;
             next = last.min(counter.saturating_add(1));
             counter
+        })
+        .collect()
+}
+
+/// The rules that disable what they name, or enable all but some; of each condition the first.
+fn naming(rules: &[Rule], condition_of: &[Option<u32>]) -> Vec<(Action, Peers)> {
+    let mut known = HashSet::new();
+    (0_u32..)
+        .zip(rules.iter().zip(condition_of))
+        .filter(|(_, (rule, _))| match (rule.action, rule.scope()) {
+            (Action::Disable, (named, _)) => !named.is_empty(),
+            (Action::Enable, (_, spared)) => !spared.is_empty(),
+            (Action::Audit, _) => false,
+        })
+        .filter(|(_, (rule, condition))| {
+            known.insert((**condition, rule.on_unknown, rule.action == Action::Disable))
+        })
+        .map(|(number, (rule, condition))| {
+            let peers = Peers {
+                condition: *condition,
+                on_unknown: rule.on_unknown,
+                rules: vec![number],
+            };
+            (rule.action, peers)
         })
         .collect()
 }
@@ -263,6 +290,11 @@ impl Compiled {
         self.timed
             .iter()
             .filter_map(|condition| self.condition(*condition))
+    }
+
+    /// The rules that disable what they name, or enable all but some; of each condition the first.
+    pub(crate) fn naming(&self) -> &[(Action, Peers)] {
+        &self.naming
     }
 
     pub(crate) fn counter(&self, rule: u32) -> u16 {

@@ -179,13 +179,24 @@ impl Access {
 /// What holds for one USB device, and why.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct DeviceRuling {
-    /// How much of it may be used.
+    /// How much of it may be used: the least of what its parts may.
     pub access: Access,
     /// What gave it.
     #[serde(flatten)]
     pub source: Source,
+    /// The parts of `usb` that it has of which more may be used. A rule that names the device
+    /// takes all of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<Function, Access>,
     /// The audit rules that would have refused it.
     pub audited: Vec<String>,
+}
+
+impl DeviceRuling {
+    /// How much may be used of a part of `usb` that the device has.
+    pub fn access_to(&self, part: Function) -> Access {
+        self.parts.get(&part).copied().unwrap_or(self.access)
+    }
 }
 
 /// What is to hold: a ruling for every function, and for every USB device.
@@ -196,6 +207,10 @@ pub struct Decision {
     /// A ruling for each attached USB device, by its port.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, DeviceRuling>,
+    /// Whether a rule that holds could refuse a USB device that is plugged in later, though its
+    /// functions are enabled: one that disables what it names, or enables all but what it names.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_devices: bool,
     /// Until when it can be relied on: the earliest instant at which time may change a ruling.
     pub until: Option<Timestamp>,
 }
@@ -242,6 +257,7 @@ fn everything(verdict: Verdict, source: &Source, context: &Context) -> Decision 
     let device = DeviceRuling {
         access,
         source: source.clone(),
+        parts: BTreeMap::new(),
         audited: Vec::new(),
     };
     Decision {
@@ -254,6 +270,7 @@ fn everything(verdict: Verdict, source: &Source, context: &Context) -> Decision 
             .iter()
             .map(|attached| (attached.port.clone(), device.clone()))
             .collect(),
+        names_devices: false,
         until: None,
     }
 }
@@ -285,6 +302,7 @@ fn rule_on_all(
         .iter()
         .map(|device| (device.port.clone(), bench.rule_on_device(device)))
         .collect();
+    let names_devices = bench.names_devices();
     let mut until = None;
     if let Some(now) = now {
         look_ahead(&bench, &mut rulings, now);
@@ -299,6 +317,7 @@ fn rule_on_all(
     Decision {
         rulings,
         devices,
+        names_devices,
         until,
     }
 }

@@ -1,5 +1,7 @@
 //! The ruling on one function, and on one USB device, at one instant.
 
+use std::collections::BTreeMap;
+
 use super::answers::Answers;
 use super::{Access, DeviceRuling, Ruling, Source};
 use crate::compiled::{Peers, Speakers};
@@ -72,12 +74,23 @@ impl Bench<'_> {
         }
     }
 
-    /// The ruling on a device: the tightest of those on the functions that it has.
+    /// Whether a rule holds that may refuse a device though its functions are enabled.
+    pub(super) fn names_devices(&self) -> bool {
+        let naming = self.answers.policy().naming().iter();
+        naming
+            .map(|(action, peers)| self.answers.hold(peers, *action))
+            .any(|holds| holds.is_some())
+    }
+
+    /// The ruling on a device: the tightest of those on the functions that it has, and which of
+    /// these may be used more.
     pub(super) fn rule_on_device(&self, device: &Device) -> DeviceRuling {
         let (named, spared) = self.answers.policy().about_device(device);
         let about = About { named, spared };
         let mut audited = Vec::new();
+        let mut parts = BTreeMap::new();
         let mut tightest: Option<(Access, Source)> = None;
+        let mut is_named = false;
         for function in device.classes() {
             let speakers = self.answers.policy().speakers(function);
             let mut spoken =
@@ -85,8 +98,10 @@ impl Bench<'_> {
             if let Some(speakers) = speakers {
                 audited.extend(self.audited(speakers, &about.spared));
             }
-            self.add_named(function, &about, &mut spoken, &mut audited);
+            let names = self.add_named(function, &about, &mut spoken, &mut audited);
             let (access, source) = self.weigh(function, &spoken);
+            is_named |= names && access == Access::Refused;
+            parts.insert(function, access);
             if tightest.as_ref().is_none_or(|(known, _)| access < *known) {
                 tightest = Some((access, source));
             }
@@ -94,9 +109,11 @@ impl Bench<'_> {
         audited.sort_unstable();
         audited.dedup();
         let (access, source) = tightest.unwrap_or((Access::Full, Source::Baseline));
+        parts.retain(|_, more| *more > access && !is_named);
         DeviceRuling {
             access,
             source,
+            parts,
             audited,
         }
     }
@@ -147,15 +164,16 @@ impl Bench<'_> {
             .collect()
     }
 
-    /// The rules that name the device itself.
+    /// Adds the rules that name the device itself; whether one of them disables.
     fn add_named(
         &self,
         function: Function,
         about: &About,
         spoken: &mut Spoken,
         audited: &mut Vec<String>,
-    ) {
+    ) -> bool {
         let policy = self.answers.policy();
+        let mut disables = false;
         for number in about
             .named
             .iter()
@@ -181,11 +199,15 @@ impl Bench<'_> {
                 Action::Disable if leaves_storage => {
                     spoken.read_only = earlier(spoken.read_only, holding);
                 }
-                Action::Disable => spoken.disabling = earlier(spoken.disabling, holding),
+                Action::Disable => {
+                    disables = true;
+                    spoken.disabling = earlier(spoken.disabling, holding);
+                }
                 Action::Enable => spoken.enabling = earlier(spoken.enabling, holding),
                 Action::Audit => audited.push(rule.id.clone()),
             }
         }
+        disables
     }
 
     /// What counts of everything that was said.

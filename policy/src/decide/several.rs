@@ -1,8 +1,8 @@
 //! Several companies on one device: for each function the stricter verdict wins, and each company's
 //! own decision stays as it would be without the others.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -54,6 +54,7 @@ pub fn decide_all(companies: &[Say<'_>], context: &Context, now: Option<Timestam
         .collect();
     for (place, other) in (1..).zip(others) {
         decision.until = earlier(decision.until, other.until);
+        decision.names_devices |= other.names_devices;
         for (function, ruling) in &other.rulings {
             if join(decision.rulings.entry(*function), ruling) {
                 by.insert(*function, place);
@@ -103,6 +104,17 @@ fn join_device<K: Ord>(entry: Entry<'_, K, DeviceRuling>, other: &DeviceRuling) 
         Entry::Occupied(held) => {
             let held = held.into_mut();
             held.audited.extend(other.audited.iter().cloned());
+            let functions: BTreeSet<Function> = held
+                .parts
+                .keys()
+                .chain(other.parts.keys())
+                .copied()
+                .collect();
+            let parts = functions
+                .into_iter()
+                .map(|part| (part, held.access_to(part).min(other.access_to(part))));
+            let access = held.access.min(other.access);
+            held.parts = parts.filter(|(_, more)| *more > access).collect();
             if other.access < held.access {
                 held.access = other.access;
                 held.source = uncounted(&other.source);

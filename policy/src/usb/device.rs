@@ -78,12 +78,27 @@ impl Device {
         if self.interfaces.is_empty() {
             return self.class.function().into_iter().collect();
         }
-        let speaks = self.interfaces.iter().any(|one| one.has_data_elsewhere());
-        self.interfaces
-            .iter()
-            .filter(|interface| !(speaks && interface.is_data_of_another()))
-            .filter_map(|interface| interface.function())
-            .collect()
+        self.parts_of(&self.interfaces)
+    }
+
+    /// The parts of `usb` that one of its interfaces belongs to, whose settings have these classes.
+    /// An interface that carries the data of another belongs to what that one belongs to, where the
+    /// device has such a one.
+    pub fn parts_of(&self, settings: &[Interface]) -> BTreeSet<Function> {
+        let speaking = || {
+            self.interfaces
+                .iter()
+                .filter(|one| one.has_data_elsewhere())
+        };
+        let mut parts = BTreeSet::new();
+        for setting in settings {
+            if setting.is_data_of_another() && speaking().next().is_some() {
+                parts.extend(speaking().filter_map(|one| one.function()));
+            } else {
+                parts.extend(setting.function());
+            }
+        }
+        parts
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a policy can say of single USB devices: which device it means ([`Match`]), which of many
-//! matches mean a device ([`Index`]), which lists would shut everybody out ([`danger`]), and what
-//! another program's rules say in these words ([`usbguard`]).
+//! matches mean a device ([`Index`]), which lists would shut everybody out ([`danger`]), what a device
+//! says of itself ([`descriptors`]), and what another program's rules say in these words
+//! ([`usbguard`]).
 //!
 //! A [`Device`] is what the kernel was told by the device itself. Nothing of it is proven: who
 //! makes a device chooses its numbers, its strings and its serial number. Only the port and the
@@ -11,6 +12,7 @@
 
 mod class;
 pub mod danger;
+pub mod descriptors;
 mod device;
 mod identity;
 mod index;

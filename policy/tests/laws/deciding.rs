@@ -51,6 +51,34 @@ proptest! {
     }
 
     #[test]
+    fn a_device_is_refused_only_where_its_functions_are_or_a_rule_names_devices(
+        policy in policy(), operations in operations(), context in context(),
+        now in prop::option::of(instant()),
+    ) {
+        let decision = decide(&proven(policy), &operations, &context, now);
+        let off = |function: &Function| decision.rulings[function].verdict == Verdict::Disabled;
+        // Of several devices that claim one port, the last is ruled on.
+        let by_port: BTreeMap<&str, _> =
+            context.usb.iter().map(|device| (device.port.as_str(), device)).collect();
+        for (port, device) in by_port {
+            let ruling = &decision.devices[port];
+            let parts = device.classes();
+            let is_more = |(part, more): (&Function, &Access)| {
+                parts.contains(part) && *more > ruling.access
+            };
+            prop_assert!(ruling.parts.iter().all(is_more));
+            if ruling.access == Access::Refused {
+                prop_assert!(decision.names_devices || parts.iter().any(off));
+                let refused = |part: &&Function| ruling.access_to(**part) == Access::Refused;
+                prop_assert!(parts.iter().any(|part| refused(&part)));
+                prop_assert!(
+                    decision.names_devices || parts.iter().filter(refused).all(off)
+                );
+            }
+        }
+    }
+
+    #[test]
     fn of_several_companies_the_stricter_wins_and_each_keeps_its_own(
         policies in prop::collection::vec(policy(), 0..4), operations in operations(),
         context in context(), now in prop::option::of(instant()),

@@ -7,6 +7,7 @@
 
 mod classes;
 mod danger;
+mod descriptors;
 mod devices;
 mod import;
 mod index;

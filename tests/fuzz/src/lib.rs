@@ -46,6 +46,7 @@ const SLOW: u32 = 5_000;
 pub const TARGETS: &[Target] = &[
     policy::TOML,
     policy::USBGUARD,
+    policy::DESCRIPTORS,
     signed::SIGNED,
     signed::PART,
     signed::PAYLOAD,

@@ -1,5 +1,6 @@
 //! The policy language as people write it, and the one of `USBGuard`.
 
+use cardwarden_policy::usb::descriptors::{by_number, settings};
 use cardwarden_policy::usb::usbguard::import;
 use cardwarden_policy::{Group, Policy};
 
@@ -46,6 +47,41 @@ pub(crate) const USBGUARD: Target = Target {
     words: USBGUARD_WORDS,
     inputs: QUICK,
     longest: 1024,
+};
+
+/// Whatever a device says of itself, each interface found lies in its bytes, and none is lost on the way.
+pub(crate) const DESCRIPTORS: Target = Target {
+    name: "usb-descriptors",
+    check: |bytes| {
+        let found = settings(bytes);
+        assert!(found.len() * 9 <= bytes.len());
+        let laid = by_number(&found);
+        for setting in &found {
+            assert!(laid[&setting.number].contains(&setting.class));
+            let class = setting.class;
+            let spelt = [class.class, class.subclass, class.protocol];
+            assert!(bytes.windows(3).any(|window| window == spelt));
+        }
+    },
+    seeds: || {
+        let device = [
+            18, 1, 0, 2, 0xef, 2, 1, 64, 0x6d, 4, 0x25, 8, 0, 1, 1, 2, 3, 1,
+        ];
+        // A camera with a microphone: an association, a control interface, two settings of streaming, sound.
+        let camera = [
+            &device[..],
+            &[
+                9, 2, 0xff, 0, 3, 1, 0, 0x80, 250, 8, 0x0b, 0, 2, 0x0e, 3, 0, 0,
+            ],
+            &[9, 4, 0, 0, 0, 0x0e, 1, 0, 0, 9, 4, 1, 0, 0, 0x0e, 2, 0, 0],
+            &[9, 4, 1, 1, 1, 0x0e, 2, 0, 0, 7, 5, 0x81, 5, 0, 4, 1],
+            &[9, 4, 2, 0, 0, 1, 1, 0, 0],
+        ];
+        vec![device.into(), camera.concat()]
+    },
+    words: &[],
+    inputs: QUICK,
+    longest: 256,
 };
 
 fn text(bytes: &[u8]) -> Option<&str> {
