@@ -18,7 +18,7 @@ pub(crate) const CAMERA: Device = Device {
 pub(crate) const MICROPHONE: Device = Device {
     function: "microphone",
     plug: "lab plug microphone",
-    unplug: "lab unplug /dev/snd/pcmC0D0c",
+    unplug: "lab unplug pcmC0D0c",
     attempt: "lab try open /dev/snd/pcmC0D0c /dev/snd/pcmC0D1c",
     works: "open open",
     refused: "EPERM EPERM",
@@ -59,14 +59,14 @@ pub(crate) const NFC: Device = Device {
     refused: "EPERM EPERM",
 };
 
-/// The state that the kernel gives: `Documentation/ABI/stable/sysfs-class-udc`.
+/// Which gadget has the controller: `Documentation/ABI/testing/sysfs-class-udc`.
 pub(crate) const GADGET: Device = Device {
     function: "usb-gadget",
     plug: "lab plug gadget",
     unplug: "lab unplug dummy_udc.0",
-    attempt: "cat /sys/class/udc/dummy_udc.0/state",
-    works: "configured",
-    refused: "not attached",
+    attempt: "test -n \"$(cat /sys/class/udc/dummy_udc.0/function)\" && echo bound || echo free",
+    works: "bound",
+    refused: "free",
 };
 
 /// A program that has something before the policy comes, and what it does with it.

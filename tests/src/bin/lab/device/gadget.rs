@@ -86,6 +86,11 @@ pub(super) enum End {
 pub(super) fn plug(parts: &[Part], product: u16, end: End) -> Result<String> {
     Run::new("modprobe").args(["dummy_hcd", PORTS]).quietly()?;
     Run::new("modprobe").arg("libcomposite").quietly()?;
+    if !Path::new(GADGETS).exists() {
+        Run::new("mount")
+            .args(["-t", "configfs", "configfs", "/sys/kernel/config"])
+            .quietly()?;
+    }
     let port = free_port()?;
     let gadget = Path::new(GADGETS).join(format!("lab{port}"));
     make(&gadget)?;

@@ -1,11 +1,11 @@
-//! A microphone by the USB audio class 1.0: one channel of 48,000 samples a second, one isochronous endpoint.
+//! A microphone by the USB audio class 1.0: two channels of 48,000 samples a second, one isochronous endpoint.
 
 use std::time::Duration;
 
 use super::{Device, Setup, Stream, configuration, descriptor};
 
 /// Bytes in a millisecond, which is a packet.
-const PACKET: usize = 96;
+const PACKET: usize = 192;
 
 /// A microphone.
 pub(super) fn device() -> Device {
@@ -17,14 +17,14 @@ pub(super) fn device() -> Device {
                 // The control interface: a microphone that leads to USB (4.3).
                 &[9, 4, 0, 0, 0, 1, 1, 0, 0],
                 &[9, 0x24, 1, 0x00, 0x01, 30, 0, 1, 1],
-                &[12, 0x24, 2, 1, 0x01, 0x02, 0, 1, 0, 0, 0, 0],
+                &[12, 0x24, 2, 1, 0x01, 0x02, 0, 2, 3, 0, 0, 0],
                 &[9, 0x24, 3, 2, 0x01, 0x01, 0, 1, 0],
                 // Its stream, off and on (4.5).
                 &[9, 4, 1, 0, 0, 1, 2, 0, 0],
                 &[9, 4, 1, 1, 1, 1, 2, 0, 0],
                 &[7, 0x24, 1, 2, 1, 1, 0],
-                &[11, 0x24, 2, 1, 1, 2, 16, 1, 0x80, 0xbb, 0x00],
-                &[9, 5, 0x81, 5, 96, 0, 4, 0, 0],
+                &[11, 0x24, 2, 1, 2, 2, 16, 1, 0x80, 0xbb, 0x00],
+                &[9, 5, 0x81, 5, 192, 0, 4, 0, 0],
                 &[7, 0x25, 1, 0, 0, 0, 0],
             ],
         ),
