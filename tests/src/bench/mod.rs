@@ -6,6 +6,7 @@
 
 mod card;
 mod kernel;
+mod revoke;
 
 use std::path::Path;
 
@@ -38,6 +39,7 @@ type Measurement = fn(&mut Vec<Figure>) -> Result<()>;
 const GROUPS: &[(&str, Measurement)] = &[
     ("policy", policy),
     ("kernel", kernel::measure),
+    ("revoke", revoke::measure),
     ("card", card::measure),
     ("dm", dm),
     ("cli", cli),
