@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use cardwarden_policy::clock::Reading;
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::facts::Facts;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::card::{self, CardEvent, Expectation, Order};
@@ -140,6 +141,8 @@ struct Inputs {
     server: watch::Receiver<ServerStatus>,
     facts: watch::Receiver<Facts>,
     monitor: Monitor,
+    /// The switches' own events.
+    switched: Rc<Notify>,
     alarm: Alarm,
     refusals: Refusals,
 }
@@ -196,6 +199,8 @@ fn assemble(
     let nudge = Arc::new(dm::Nudge::default());
 
     let folder = fixed.folder.clone();
+    let nudged = Rc::default();
+    let switches = enforce::switches(&fixed.settings.runtime, &fixed.settings.state, &nudged);
     let modem = fixed.settings.modem.clone();
     let machine = Machine {
         devices: Devices::default(),
@@ -211,8 +216,8 @@ fn assemble(
         nudge: Arc::clone(&nudge),
         denials: denials.clone(),
     };
-    let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity)
-        .with_enforcers(enforce::switches());
+    let mut owner =
+        Reconciler::new(programs, machine, fixed, outputs, identity).with_enforcers(switches);
     complain(&mut owner, complaint.as_ref(), problems);
     let ends = dm::Ends {
         links: linked,
@@ -231,6 +236,7 @@ fn assemble(
         server,
         facts: facts::watch(&asked, &facts::Sources::default()),
         monitor: Monitor::new().map_err(system("listen to udev"))?,
+        switched: nudged,
         alarm: Alarm::new().map_err(system("make a timer"))?,
         refusals,
     };
@@ -318,6 +324,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
                 changed.map_err(system("listen to udev"))?;
                 owner.turn();
             }
+            () = inputs.switched.notified() => owner.turn(),
             rung = inputs.alarm.ring() => {
                 rung.map_err(system("read the timer"))?;
                 owner.turn();

@@ -8,13 +8,25 @@
 //!
 //! Each stands for itself: one that fails changes nothing for the others.
 
+mod attribute;
 pub(crate) mod bpf;
+mod gadget;
+mod infrared;
 #[cfg(test)]
 pub(crate) mod memory;
+mod nodes;
 pub(crate) mod probe;
+mod remembered;
+mod rfkill;
+#[cfg(test)]
+mod tree;
+
+use std::path::Path;
+use std::rc::Rc;
 
 use cardwarden_policy::outcome::Tier;
-use cardwarden_policy::{Decision, Function, Hook, KernelState, Step};
+use cardwarden_policy::{Decision, Function, Hook, KernelState, Step, Verdict};
+use tokio::sync::Notify;
 
 use crate::devices::Found;
 use probe::Met;
@@ -26,6 +38,14 @@ pub(crate) struct Goal<'a> {
     pub(crate) decision: &'a Decision,
     /// What there is, as the turn found it.
     pub(crate) found: &'a Found,
+}
+
+impl Goal<'_> {
+    /// Whether a function must not be used.
+    fn refuses(self, function: Function) -> bool {
+        let ruling = self.decision.rulings.get(&function);
+        ruling.is_some_and(|ruling| ruling.verdict == Verdict::Disabled)
+    }
 }
 
 /// A switch of devices that holds functions beside the kernel programs.
@@ -56,9 +76,23 @@ pub(crate) trait Enforcer {
     fn held(&mut self, goal: Goal<'_>) -> Vec<Held>;
 }
 
-/// The switches of this machine, in the order in which they are used.
-pub(crate) fn switches() -> Vec<Box<dyn Enforcer>> {
-    Vec::new()
+/// The switches of this machine, in the order in which they are used. What they take they remember in
+/// the runtime folder, or with the state where it outlasts a boot. The nudge is theirs to say that it
+/// is time to look again.
+pub(crate) fn switches(runtime: &Path, state: &Path, nudge: &Rc<Notify>) -> Vec<Box<dyn Enforcer>> {
+    let (sysfs, devices) = (Path::new("/sys"), Path::new("/dev"));
+    let places = nodes::Places {
+        sysfs,
+        devices,
+        rules: Path::new("/run/udev/rules.d"),
+    };
+    let radios = devices.join("rfkill");
+    vec![
+        Box::new(rfkill::Rfkill::new(sysfs, &radios, state, Rc::clone(nudge))),
+        Box::new(gadget::Gadget::new(sysfs, runtime)),
+        Box::new(infrared::Infrared::new(sysfs, runtime)),
+        Box::new(nodes::Nodes::new(places, runtime)),
+    ]
 }
 
 /// Something that an enforcer could not do.
