@@ -239,6 +239,22 @@ fn cell(found: &Found, case: Case) -> String {
     }
 }
 
+/// A policy with one rule, `law`, about these functions. About USB it names the lab's own devices, since one that would
+/// take every keyboard is refused.
+pub fn rule(functions: &[&str], action: &str) -> String {
+    let is_usb = functions
+        .iter()
+        .all(|function| function.starts_with("usb."));
+    let only = if is_usb && action != "enable" {
+        "deny = [{ id = \"1d6b:*\" }]\n"
+    } else {
+        ""
+    };
+    format!(
+        "contact = \"security@b-company.example\"\n\n[[rules]]\nid = \"law\"\nfunctions = {functions:?}\naction = \"{action}\"\n{only}"
+    )
+}
+
 /// A device of a function, and how it is used and tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Device {
@@ -259,10 +275,7 @@ pub struct Device {
 impl Device {
     /// A policy that does this with the function.
     pub fn policy(&self, action: &str) -> String {
-        let function = self.function;
-        format!(
-            "contact = \"security@b-company.example\"\n\n[[rules]]\nid = \"law\"\nfunctions = [\"{function}\"]\naction = \"{action}\"\n"
-        )
+        rule(&[self.function], action)
     }
 
     /// Brings such a policy into force, on a new card.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use cardwarden_tests::machine::Machine;
-use cardwarden_tests::matrix::{Case, Device, Record};
+use cardwarden_tests::matrix::{Case, Device, Record, rule};
 use cardwarden_tests::pins::Tier;
 use cardwarden_tests::scenario::{self, expect};
 
@@ -206,9 +206,7 @@ fn is_audited(machine: &mut Machine, device: &Device, holders: &[Holder]) -> Res
 
 /// A policy that disables these functions.
 pub(crate) fn without(functions: &[&str]) -> String {
-    format!(
-        "contact = \"security@b-company.example\"\n\n[[rules]]\nid = \"law\"\nfunctions = {functions:?}\naction = \"disable\"\n"
-    )
+    rule(functions, "disable")
 }
 
 /// As [`expect`], once the drivers have what the kernel has found.
