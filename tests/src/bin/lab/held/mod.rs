@@ -149,10 +149,16 @@ pub(crate) fn take(
 
 /// Ends it, and whatever it has started.
 pub(crate) fn end(name: &str) -> Result<()> {
-    Run::new("systemctl")
-        .args(["stop", &format!("lab-held-{name}")])
-        .quietly()
-        .map(drop)
+    let unit = format!("lab-held-{name}");
+    let stopped = Run::new("systemctl").args(["stop", &unit]).output()?;
+    // 5: there is no such unit, since the program has ended by itself.
+    if !stopped.status.success() && stopped.status.code() != Some(5) {
+        bail!(
+            "cannot stop {unit}: {}",
+            String::from_utf8_lossy(&stopped.stderr)
+        );
+    }
+    Ok(())
 }
 
 fn socket(name: &str) -> PathBuf {

@@ -203,7 +203,8 @@ fn open(node: &Path) -> Result<OwnedFd> {
         OpenOptions::new()
             .read(true)
             .write(writes)
-            .custom_flags(nix::libc::O_NONBLOCK)
+            // A line that goes takes those with it whose terminal it is.
+            .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
             .open(node)
     };
     let file = open(true)
