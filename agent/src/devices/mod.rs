@@ -51,13 +51,17 @@ pub(crate) struct Found {
 pub(crate) struct Devices {
     /// Nodes that were asked, and whether they are cameras.
     asked: BTreeMap<(PathBuf, (u32, u32)), bool>,
+    ports: usb::Ports,
 }
 
 impl Devices {
     /// Looks at what there is. A node of which it cannot be told what it is counts as the function
     /// that its major carries.
     pub(crate) fn scan(&mut self, kernel: &mut dyn Kernel) -> Found {
-        let mut found = Found::default();
+        let mut found = Found {
+            usb: self.ports.scan(),
+            ..Found::default()
+        };
         let registered = std::fs::read_to_string("/proc/devices").unwrap_or_default();
         found.inventory.majors = majors(&registered);
         let mut seen = BTreeSet::new();

@@ -20,6 +20,7 @@ mod remembered;
 mod rfkill;
 #[cfg(test)]
 mod tree;
+mod usb;
 
 use std::path::Path;
 use std::rc::Rc;
@@ -92,6 +93,7 @@ pub(crate) fn switches(runtime: &Path, state: &Path, nudge: &Rc<Notify>) -> Vec<
         Box::new(gadget::Gadget::new(sysfs, runtime)),
         Box::new(infrared::Infrared::new(sysfs, runtime)),
         Box::new(nodes::Nodes::new(places, runtime)),
+        Box::new(usb::Usb::new(runtime)),
     ]
 }
 

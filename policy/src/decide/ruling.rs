@@ -98,9 +98,9 @@ impl Bench<'_> {
             if let Some(speakers) = speakers {
                 audited.extend(self.audited(speakers, &about.spared));
             }
-            let names = self.add_named(function, &about, &mut spoken, &mut audited);
+            let disables = self.add_named(function, &about, &mut spoken, &mut audited);
             let (access, source) = self.weigh(function, &spoken);
-            is_named |= names && access == Access::Refused;
+            is_named |= disables && access == Access::Refused;
             parts.insert(function, access);
             if tightest.as_ref().is_none_or(|(known, _)| access < *known) {
                 tightest = Some((access, source));

@@ -1,0 +1,183 @@
+//! The block devices of a USB device, and where they are mounted.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::mount::MsFlags;
+
+use crate::devices::usb::{Attached, text};
+
+/// A disk, a partition, or what lies on top of one (`dm`, `md`).
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub(in super::super) struct Block {
+    /// Its name in `/sys/class/block` and in `/dev`.
+    pub(in super::super) name: String,
+    /// Major and minor, as mountinfo writes them: `8:17`.
+    pub(in super::super) number: String,
+}
+
+/// A mount of one of them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in super::super) struct Mount {
+    /// Where.
+    pub(in super::super) target: PathBuf,
+    /// Whether its file system may be written to.
+    pub(in super::super) is_writable: bool,
+    /// How it is mounted otherwise, so that it can be mounted anew the same way.
+    pub(in super::super) flags: MsFlags,
+}
+
+/// The block devices below a device's own interfaces, and those on top of them. What is behind a hub
+/// belongs to the devices there.
+pub(in super::super) fn blocks(class: &Path, attached: &Attached) -> Vec<Block> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(class).into_iter().flatten().flatten() {
+        let Ok(path) = fs::canonicalize(entry.path()) else {
+            continue;
+        };
+        let is_own = path.strip_prefix(&attached.syspath).is_ok_and(|below| {
+            let first = below.iter().next().unwrap_or_default();
+            first.to_string_lossy().contains(':')
+        });
+        if is_own {
+            add(class, &path, &mut found);
+        }
+    }
+    found.into_iter().collect()
+}
+
+fn add(class: &Path, path: &Path, found: &mut BTreeSet<Block>) {
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let (Some(name), Some(number)) = (name, text(path, "dev")) else {
+        return;
+    };
+    if !found.insert(Block { name, number }) {
+        return;
+    }
+    for holder in fs::read_dir(path.join("holders"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if let Ok(path) = fs::canonicalize(class.join(holder.file_name())) {
+            add(class, &path, found);
+        }
+    }
+}
+
+/// The mounts of these block devices in a `mountinfo` file (proc(5)), in its order: what is mounted
+/// on another comes after it.
+pub(in super::super) fn mounts(mountinfo: &Path, blocks: &[Block]) -> Vec<Mount> {
+    let lines = fs::read(mountinfo).unwrap_or_default();
+    let lines = lines.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| mount_of(line, blocks)).collect()
+}
+
+fn mount_of(line: &[u8], blocks: &[Block]) -> Option<Mount> {
+    let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+    let number = words.get(2)?;
+    let target = unescaped(words.get(4)?);
+    let flags = words.get(5)?.split(|byte| *byte == b',').map(flag);
+    let end = words.iter().position(|word| *word == b"-")?;
+    let source = words.get(end.checked_add(2)?)?;
+    let options = words.get(end.checked_add(3)?)?;
+    let is_own = blocks
+        .iter()
+        .any(|block| block.number.as_bytes() == *number || is_node_of(source, block));
+    is_own.then(|| Mount {
+        target: PathBuf::from(std::ffi::OsString::from_vec(target)),
+        is_writable: options.split(|byte| *byte == b',').next() == Some(b"rw"),
+        flags: flags.collect(),
+    })
+}
+
+/// One option of a mount, as `show_mnt_opts` (`fs/proc_namespace.c`) writes it.
+fn flag(option: &[u8]) -> MsFlags {
+    match option {
+        b"nosuid" => MsFlags::MS_NOSUID,
+        b"nodev" => MsFlags::MS_NODEV,
+        b"noexec" => MsFlags::MS_NOEXEC,
+        b"noatime" => MsFlags::MS_NOATIME,
+        b"nodiratime" => MsFlags::MS_NODIRATIME,
+        b"relatime" => MsFlags::MS_RELATIME,
+        _ => MsFlags::empty(),
+    }
+}
+
+/// Whether a mount's source is the node of a block device: file systems of several devices have
+/// numbers of their own.
+fn is_node_of(source: &[u8], block: &Block) -> bool {
+    if !source.starts_with(b"/dev/") {
+        return false;
+    }
+    let path = PathBuf::from(std::ffi::OsString::from_vec(unescaped(source)));
+    fs::metadata(path).is_ok_and(|node| {
+        let (major, minor) = (
+            nix::sys::stat::major(node.rdev()),
+            nix::sys::stat::minor(node.rdev()),
+        );
+        format!("{major}:{minor}") == block.number
+    })
+}
+
+/// `\040` and its like (`mangle_path`, `fs/seq_file.c`).
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = (*first == b'\\')
+            .then(|| after.split_first_chunk::<3>())
+            .flatten()
+            .and_then(|(digits, after)| {
+                let digits = std::str::from_utf8(digits).ok()?;
+                Some((u8::from_str_radix(digits, 8).ok()?, after))
+            });
+        let (byte, after) = octal.unwrap_or((*first, after));
+        plain.push(byte);
+        rest = after;
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_is_found_by_its_number_and_its_target_read_with_its_spaces() {
+        let block = Block {
+            name: "sdb1".to_owned(),
+            number: "8:17".to_owned(),
+        };
+        let line = |number: &str, options: &str| {
+            format!(
+                "36 35 {number} / /media/a\\040b\\134c rw,nosuid,noatime shared:1 - vfat /dev/none {options}"
+            )
+        };
+        let found = |line: String| mount_of(line.as_bytes(), std::slice::from_ref(&block));
+        let target = PathBuf::from("/media/a b\\c");
+        let mount = |is_writable| {
+            Some(Mount {
+                target: target.clone(),
+                is_writable,
+                flags: MsFlags::MS_NOSUID | MsFlags::MS_NOATIME,
+            })
+        };
+        assert_eq!(found(line("8:17", "rw,uid=0")), mount(true));
+        assert_eq!(found(line("8:17", "ro")), mount(false));
+        assert_eq!(found(line("8:1", "rw")), None);
+        assert_eq!(found(String::new()), None);
+    }
+
+    #[test]
+    fn a_backslash_that_begins_no_number_stands_for_itself() {
+        assert_eq!(unescaped(b"a\\04"), b"a\\04");
+        assert_eq!(unescaped(b"\\999x"), b"\\999x");
+        assert_eq!(unescaped(b"\\011"), b"\t");
+    }
+}
