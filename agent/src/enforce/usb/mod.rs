@@ -30,16 +30,17 @@ use cardwarden_policy::{Decision, Function};
 use aim::{Aim, aim, is_restricted};
 use storage::{Manner, Stage, Storage, System};
 use sysfs::{Sysfs, Written};
-use taken::{Memory, Taken};
+use taken::Taken;
 
 use crate::devices::usb::{Appearance, Attached};
+use crate::enforce::remembered::Remembered;
 use crate::enforce::{Enforcer, Goal, Held, Shortfall};
 
 /// The authorisation of USB devices.
 #[derive(Debug)]
 pub(crate) struct Usb {
     sysfs: Sysfs,
-    memory: Memory,
+    memory: Remembered<Taken>,
     taken: Taken,
     storage: Storage,
     /// The functions that fell short when it last tightened.
@@ -64,7 +65,7 @@ impl Usb {
     }
 
     fn with(sysfs: &Path, runtime: &Path, storage: Storage) -> Self {
-        let (memory, taken) = Memory::open(runtime);
+        let (memory, taken) = Remembered::open(runtime.join("usb.json"));
         Self {
             sysfs: Sysfs::at(sysfs),
             memory,
@@ -127,15 +128,6 @@ impl Usb {
             }
         }
         short
-    }
-
-    fn remember(&mut self, functions: &BTreeSet<Function>) -> Vec<Shortfall> {
-        let Err(error) = self.memory.save(&self.taken) else {
-            return Vec::new();
-        };
-        let problem =
-            format!("what is refused of USB cannot be noted in the runtime folder: {error}");
-        shortfalls(functions, &problem)
     }
 }
 
@@ -217,7 +209,7 @@ impl Enforcer for Usb {
         for refusal in &refusals {
             self.taken.take(&refusal.appearance);
         }
-        short.extend(self.remember(&functions));
+        self.memory.save(&self.taken);
         short.extend(self.refuse(&refusals));
         let failed = short.iter().filter(|one| !one.is_spared);
         self.short = failed.map(|one| one.function).collect();
@@ -245,7 +237,7 @@ impl Enforcer for Usb {
         } else if short.is_empty() {
             self.taken.forget_authorisation();
         }
-        short.extend(self.remember(&BTreeSet::from([Function::Usb])));
+        self.memory.save(&self.taken);
         short
     }
 

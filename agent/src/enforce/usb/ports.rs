@@ -67,7 +67,8 @@ impl Usb {
         if writes.is_empty() {
             return Vec::new();
         }
-        let mut short = self.remember(functions);
+        self.memory.save(&self.taken);
+        let mut short = Vec::new();
         for (folder, attribute) in writes {
             if let Err(error) = Sysfs::write(&folder, attribute, "0") {
                 let problem = format!("cannot close {}: {error}", folder.join(attribute).display());

@@ -2,13 +2,10 @@
 //! folder, since sysfs too lasts until the machine is started anew, and the agent may not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::devices::usb::{Appearance, Attached, Present};
-use crate::durable;
 
 /// What was taken and seen.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -86,50 +83,5 @@ impl Taken {
             let hub = path.split_once('/').map_or("", |(hub, _)| hub);
             !hub.starts_with("usb") || is_there(hub, before.inode)
         });
-    }
-}
-
-/// The file.
-#[derive(Debug)]
-pub(super) struct Memory {
-    path: PathBuf,
-    saved: Taken,
-}
-
-impl Memory {
-    /// The file of the runtime folder, and what it says. One that cannot be read says nothing: what
-    /// is refused then stays so, and the log says why.
-    pub(super) fn open(runtime: &Path) -> (Self, Taken) {
-        let path = runtime.join("usb.json");
-        let read = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Taken::default()),
-            Err(error) => Err(error),
-        };
-        let taken = read.unwrap_or_else(|error| {
-            tracing::error!(
-                "{} cannot be read ({error}): USB devices that are refused now stay so until they \
-                 are plugged in again",
-                path.display()
-            );
-            Taken::default()
-        });
-        let saved = taken.clone();
-        (Self { path, saved }, taken)
-    }
-
-    /// Keeps what has changed. Called before anything is taken, so that a crash loses nothing.
-    pub(super) fn save(&mut self, taken: &Taken) -> io::Result<()> {
-        if self.saved == *taken {
-            return Ok(());
-        }
-        if *taken == Taken::default() {
-            durable::remove(&self.path)?;
-        } else {
-            let bytes = serde_json::to_vec(taken).map_err(io::Error::from)?;
-            durable::replace(&self.path, &bytes)?;
-        }
-        self.saved = taken.clone();
-        Ok(())
     }
 }
