@@ -113,10 +113,16 @@ fn disabled_nfc_has_neither_sockets_nor_netlink(machine: &mut Machine) -> Result
     stands(machine, &NFC, &[talks])
 }
 
+/// Bluetooth without a controller: the lab's is a service, and none may wait for another so early.
+const SOCKETS: Device = Device {
+    plug: "true",
+    ..BLUETOOTH
+};
+
 /// One start for all: what is plugged in before any service of the product's runs is off all the same.
 fn what_is_off_is_off_before_any_login(machine: &mut Machine) -> Result<()> {
     let devices: &[Device] = match machine.system().tier {
-        Tier::Kernel => &[CAMERA, MICROPHONE, BLUETOOTH, INFRARED, NFC, SERIAL],
+        Tier::Kernel => &[CAMERA, MICROPHONE, SOCKETS, INFRARED, NFC, SERIAL],
         Tier::KernelOpen => &[CAMERA, MICROPHONE, INFRARED],
     };
     let functions: Vec<&str> = devices.iter().map(|device| device.function).collect();
