@@ -74,7 +74,7 @@ impl Fake {
 
     /// Plugs a device in: it is born as its controller says.
     pub(crate) fn plug(&self, made: &Made<'_>) {
-        let folder = self.place(made.port);
+        let folder = place(made.port);
         self.device(&folder, made);
         let bus = bus(made.port);
         self.put(&format!("{folder}/busnum"), &format!("{bus}\n"));
@@ -100,7 +100,7 @@ impl Fake {
         let born = self.get(&attribute);
         for number in 0..made.classes.len() {
             let name = format!("{}:1.{number}", made.port);
-            let folder = format!("{}/{name}", self.place(made.port));
+            let folder = format!("{}/{name}", place(made.port));
             self.put(&format!("{folder}/authorized"), &born);
             self.link(&format!("sys/bus/usb/devices/{name}"), &folder);
         }
@@ -123,7 +123,7 @@ impl Fake {
         for number in 0..made.classes.len() {
             let name = format!("{}:1.{number}", made.port);
             fs::remove_file(self.path(&format!("sys/bus/usb/devices/{name}"))).unwrap();
-            let folder = format!("{}/{name}", self.place(made.port));
+            let folder = format!("{}/{name}", place(made.port));
             self.bury(&folder);
         }
     }
@@ -142,7 +142,7 @@ impl Fake {
             self.take_down(made);
         }
         fs::remove_file(self.path(&format!("sys/bus/usb/devices/{}", made.port))).unwrap();
-        self.bury(&self.place(made.port));
+        self.bury(&place(made.port));
     }
 
     fn device(&self, folder: &str, made: &Made<'_>) {
@@ -175,17 +175,6 @@ impl Fake {
             .write_all(&descriptors)
             .unwrap();
         self.link(&format!("sys/bus/usb/devices/{}", made.port), folder);
-    }
-
-    /// The folder of a device; behind a hub it is below the hub's.
-    pub(crate) fn place(&self, port: &str) -> String {
-        match port.rsplit_once('.') {
-            Some((hub, _)) => format!("{}/{port}", self.place(hub)),
-            None => {
-                let bus = bus(port);
-                format!("sys/devices/pci{bus}/usb{bus}/{port}")
-            }
-        }
     }
 
     pub(crate) fn authorized(&self, name: &str) -> bool {
@@ -226,6 +215,15 @@ impl Fake {
     pub(crate) fn scan(&self) -> Vec<Attached> {
         Ports::below(&self.sysfs()).scan()
     }
+}
+
+/// The folder of a device; behind a hub it is below the hub's.
+pub(crate) fn place(port: &str) -> String {
+    if let Some((hub, _)) = port.rsplit_once('.') {
+        return format!("{}/{port}", place(hub));
+    }
+    let bus = bus(port);
+    format!("sys/devices/pci{bus}/usb{bus}/{port}")
 }
 
 fn bus(port: &str) -> &str {
@@ -270,7 +268,7 @@ fn devices_are_told_in_the_order_of_their_ports_with_all_that_policies_ask() {
 fn what_removable_says_is_not_asked() {
     let fake = Fake::new();
     fake.plug(&made("1-1", 0x0781, &["08:06:50"]));
-    fake.put(&format!("{}/removable", fake.place("1-1")), "fixed\n");
+    fake.put(&format!("{}/removable", place("1-1")), "fixed\n");
     let found = fake.scan();
     assert_eq!(found[1].device.connection, Connection::Unknown);
     assert!(!found[1].is_soldered);
@@ -283,7 +281,7 @@ fn what_cannot_change_is_read_once_and_what_can_is_read_each_time() {
     fake.plug(&stick);
     let mut ports = Ports::below(&fake.sysfs());
     assert!(ports.scan()[1].is_authorized);
-    let folder = fake.place("1-1");
+    let folder = place("1-1");
     fake.put(&format!("{folder}/product"), "Another\n");
     fake.put(&format!("{folder}/authorized"), "0\n");
     let found = ports.scan();
@@ -297,7 +295,7 @@ fn what_cannot_change_is_read_once_and_what_can_is_read_each_time() {
 fn an_interface_that_its_descriptors_hide_is_told_by_the_kernel() {
     let fake = Fake::new();
     fake.plug(&made("1-1", 0x0781, &["ff:00:00"]));
-    let folder = format!("{}/1-1:1.7", fake.place("1-1"));
+    let folder = format!("{}/1-1:1.7", place("1-1"));
     fake.put(&format!("{folder}/authorized"), "1\n");
     for (attribute, text) in [("Class", "08"), ("SubClass", "06"), ("Protocol", "50")] {
         fake.put(&format!("{folder}/bInterface{attribute}"), text);
@@ -313,6 +311,6 @@ fn a_machine_without_usb_has_no_devices_and_one_that_goes_is_not_there() {
     let fake = Fake::new();
     let stick = made("1-1", 0x0781, &["08:06:50"]);
     fake.plug(&stick);
-    fs::remove_dir_all(fake.path(&fake.place("1-1"))).unwrap();
+    fs::remove_dir_all(fake.path(&place("1-1"))).unwrap();
     assert_eq!(fake.scan().len(), 1);
 }

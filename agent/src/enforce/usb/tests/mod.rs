@@ -22,7 +22,7 @@ use super::storage::{Disks, Manner, Mount, Outcome, Storage};
 use super::*;
 use crate::devices::Found;
 use crate::devices::usb::Ports;
-use crate::devices::usb::tests::{Fake, Made, made};
+use crate::devices::usb::tests::{Fake, Made, made, place};
 use crate::enforce::probe::Met;
 
 const CAMERA: &[&str] = &["0e:01:00", "0e:02:00", "01:01:00"];
@@ -124,7 +124,8 @@ impl Bench {
 }
 
 fn agent(fake: &Fake, told: &Arc<Told>) -> Usb {
-    let disks: Arc<dyn Disks> = Arc::clone(told) as Arc<dyn Disks>;
+    let told = Arc::clone(told);
+    let disks: Arc<dyn Disks> = told;
     let storage = Storage::new(&fake.sysfs(), &fake.path("mountinfo"), disks);
     Usb::with(&fake.sysfs(), &fake.path("run"), storage)
 }

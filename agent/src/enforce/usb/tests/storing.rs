@@ -9,7 +9,7 @@ use super::*;
 fn mounted(bench: &Bench) -> [Made<'static>; 1] {
     let stick = made("1-1", 0x0781, STICK);
     bench.fake.plug(&stick);
-    let folder = format!("{}/1-1:1.0/host0/block/sdb", bench.fake.place("1-1"));
+    let folder = format!("{}/1-1:1.0/host0/block/sdb", place("1-1"));
     bench.fake.put(&format!("{folder}/dev"), "8:16\n");
     bench.fake.put(&format!("{folder}/ro"), "0\n");
     bench.fake.link("sys/class/block/sdb", &folder);
