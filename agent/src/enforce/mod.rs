@@ -17,6 +17,8 @@ pub(crate) mod memory;
 mod nodes;
 pub(crate) mod probe;
 mod remembered;
+#[cfg_attr(not(test), expect(dead_code, reason = "the turn is to ask for it"))]
+mod revoke;
 mod rfkill;
 #[cfg(test)]
 mod tree;

@@ -1,0 +1,117 @@
+//! Who has something open that is closed: a walk through `/proc`.
+//!
+//! The agent's `/proc` is that of the initial pid namespace, so it shows the processes of all
+//! containers; and a descriptor says which device it is of, whatever the name under which it was
+//! opened and in whichever mount namespace.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use cardwarden_policy::Function;
+
+use super::closed::Closed;
+use super::syscall::{self, Kind};
+
+/// One descriptor of something closed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Holder {
+    /// The function that it is of.
+    pub(crate) function: Function,
+    /// The program's name (`comm`, at most 15 bytes).
+    pub(crate) program: String,
+    /// Its process.
+    pub(crate) pid: i32,
+    /// Its user.
+    pub(crate) uid: u32,
+    /// The number of the descriptor.
+    pub(crate) number: i32,
+}
+
+/// Everybody who has something open that is closed.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Holders(pub(super) Vec<Holder>);
+
+impl Holders {
+    /// The functions that are held.
+    pub(crate) fn functions(&self) -> BTreeSet<Function> {
+        self.0.iter().map(|holder| holder.function).collect()
+    }
+
+    /// Looks at every descriptor of every process but this one. A process that ends meanwhile has
+    /// nothing open; when nothing is closed, nothing is looked at.
+    pub(super) fn find(proc: &Path, closed: &Closed) -> Self {
+        let mut found = Vec::new();
+        if closed.is_empty() {
+            return Self(found);
+        }
+        let own = nix::unistd::getpid().as_raw();
+        for (pid, folder) in numbered(proc) {
+            if pid != own {
+                look(pid, &folder, closed, &mut found);
+            }
+        }
+        Self(found)
+    }
+}
+
+/// Looks at the descriptors of one process.
+fn look(pid: i32, folder: &Path, closed: &Closed, found: &mut Vec<Holder>) {
+    let mut process = None;
+    let mut who = None;
+    for (number, path) in numbered(&folder.join("fd")) {
+        let function = match syscall::kind(&path) {
+            Ok(Kind::Node { major, minor }) => closed.node(major, minor),
+            Ok(Kind::Socket) => socket(&mut process, pid, number, closed),
+            Ok(Kind::Other) | Err(_) => None,
+        };
+        if let Some(function) = function {
+            let (program, uid) = who.get_or_insert_with(|| name(folder)).clone();
+            found.push(Holder {
+                function,
+                program,
+                pid,
+                uid,
+                number,
+            });
+        }
+    }
+}
+
+/// The function that a process's socket carries. Only a duplicate says of which family it is.
+fn socket(
+    process: &mut Option<OwnedFd>,
+    pid: i32,
+    number: i32,
+    closed: &Closed,
+) -> Option<Function> {
+    if closed.table.families.is_empty() {
+        return None;
+    }
+    if process.is_none() {
+        *process = syscall::process(pid).ok();
+    }
+    let duplicate = syscall::duplicate(process.as_ref()?, number).ok()?;
+    closed.family(syscall::family(duplicate).ok()?)
+}
+
+/// The name and the user of a process.
+fn name(folder: &Path) -> (String, u32) {
+    let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
+    let field = |name: &str| {
+        let mut lines = status.lines();
+        lines
+            .find_map(|line| line.strip_prefix(name))
+            .map(str::trim)
+    };
+    let program = field("Name:").unwrap_or("?").to_owned();
+    let uid = field("Uid:").and_then(|ids| ids.split_whitespace().next()?.parse().ok());
+    (program, uid.unwrap_or(u32::MAX))
+}
+
+/// The entries of a folder whose names are numbers.
+fn numbered(folder: &Path) -> impl Iterator<Item = (i32, PathBuf)> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
+}

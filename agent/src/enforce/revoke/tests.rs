@@ -1,0 +1,253 @@
+//! Laws, on own child processes. `/dev/full` stands in for a closed node, `AF_UNIX` for a closed
+//! family.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cardwarden_policy::plan::{ClosedFamily, ClosedMajor, Table};
+
+use super::*;
+
+/// Major and minor of `/dev/full` (`drivers/char/mem.c`).
+const FULL: (u32, u32) = (1, 7);
+const AF_UNIX: u8 = 1;
+
+/// A program that waits, with something as its standard input, until it is dropped.
+struct Program(Child);
+
+impl Program {
+    fn with(input: impl Into<OwnedFd>, uid: Option<u32>) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a program that has something open"
+        )]
+        let mut command = Command::new("sleep");
+        command.arg("600").stdin(Stdio::from(input.into()));
+        if let Some(uid) = uid {
+            command.uid(uid);
+        }
+        Self(command.spawn().unwrap())
+    }
+
+    fn pid(&self) -> i32 {
+        i32::try_from(self.0.id()).unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn full() -> File {
+    File::open("/dev/full").unwrap()
+}
+
+fn nodes(function: Function, minors: &[u32]) -> Closed {
+    let closed = ClosedMajor {
+        function,
+        counter: 0,
+        except: (0..64).filter(|minor| !minors.contains(minor)).collect(),
+    };
+    let table = Table {
+        majors: BTreeMap::from([(FULL.0, closed)]),
+        ..Table::default()
+    };
+    Closed { table }
+}
+
+fn sockets() -> Closed {
+    let closed = ClosedFamily {
+        function: Function::Bluetooth,
+        counter: 0,
+    };
+    let table = Table {
+        families: BTreeMap::from([(AF_UNIX, closed)]),
+        ..Table::default()
+    };
+    Closed { table }
+}
+
+fn find(closed: &Closed, program: &Program) -> Vec<Holder> {
+    let mut found = Holders::find(Path::new("/proc"), closed).0;
+    found.retain(|holder| holder.pid == program.pid());
+    found
+}
+
+#[test]
+fn who_has_a_closed_node_open_is_found_with_name_and_user() {
+    let program = Program::with(full(), None);
+    let found = find(&nodes(Function::Camera, &[FULL.1]), &program);
+    let [holder] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!((holder.function, holder.number), (Function::Camera, 0));
+    assert_eq!(holder.uid, nix::unistd::Uid::current().as_raw());
+    assert!(!holder.program.is_empty());
+}
+
+#[test]
+fn as_root_another_users_program_is_found() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return;
+    }
+    let program = Program::with(full(), Some(65534));
+    let found = find(&nodes(Function::Camera, &[FULL.1]), &program);
+    assert_eq!(found.iter().map(|one| one.uid).collect::<Vec<_>>(), [65534]);
+}
+
+#[test]
+fn where_nothing_is_closed_nobody_is_found() {
+    let program = Program::with(full(), None);
+    assert_eq!(find(&Closed::default(), &program), []);
+}
+
+#[test]
+fn what_stays_open_on_a_closed_major_is_neither_found_nor_touched() {
+    let program = Program::with(full(), None);
+    let other = nodes(Function::Microphone, &[FULL.1 + 1]);
+    assert_eq!(find(&other, &program), []);
+    let holder = find(&nodes(Function::Microphone, &[FULL.1]), &program).remove(0);
+    assert_eq!(stop::stop(&holder, &other), Ok(Stopped::Gone));
+}
+
+#[test]
+fn a_node_that_is_no_stream_is_left_as_it_is() {
+    let program = Program::with(full(), None);
+    for function in [Function::Camera, Function::Microphone, Function::Infrared] {
+        let closed = nodes(function, &[FULL.1]);
+        let holder = find(&closed, &program).remove(0);
+        assert_eq!(stop::stop(&holder, &closed), Ok(Stopped::Idle));
+    }
+}
+
+#[test]
+fn a_closed_socket_is_shut_in_both_directions() {
+    let (theirs, mut ours) = UnixStream::pair().unwrap();
+    let program = Program::with(theirs, None);
+    ours.set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let closed = sockets();
+    let found = find(&closed, &program);
+    let holder = found.iter().find(|one| one.number == 0).unwrap();
+    assert_eq!(holder.function, Function::Bluetooth);
+    assert_eq!(stop::stop(holder, &closed), Ok(Stopped::Done));
+    assert_eq!(ours.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn a_program_that_ended_is_gone_and_no_error() {
+    let closed = nodes(Function::Camera, &[FULL.1]);
+    let program = Program::with(full(), None);
+    let holder = find(&closed, &program).remove(0);
+    drop(program);
+    assert_eq!(stop::stop(&holder, &closed), Ok(Stopped::Gone));
+}
+
+#[test]
+fn who_could_go_on_is_a_shortfall_only_where_the_kernel_does_not_refuse_it() {
+    let program = Program::with(full(), None);
+    let closed = nodes(Function::Camera, &[FULL.1]);
+    let said = format!("({})", program.pid());
+    let named = |revoke: &Revoke| {
+        let mut shortfalls = revoke.shortfalls.iter();
+        shortfalls.any(|one| one.problem.contains(&said))
+    };
+    let now = Instant::now();
+    for is_refused in [false, true] {
+        let mut revoke = Revoke::new(Path::new("/proc"));
+        revoke.follow_at(&closed, |_function| is_refused, now);
+        assert_eq!(revoke.open_before(), [Function::Camera].into());
+        assert_eq!(named(&revoke), !is_refused);
+        revoke.follow_at(&closed, |_function| is_refused, now);
+        assert_eq!(named(&revoke), !is_refused);
+        revoke.follow_at(&Closed::default(), |_function| is_refused, now);
+        assert_eq!(revoke.open_before(), BTreeSet::new());
+        assert!(revoke.shortfalls.is_empty());
+    }
+}
+
+#[test]
+fn without_restrictions_a_turn_looks_at_nothing() {
+    let decision = crate::enforce::tree::refusing(&[]);
+    let found = crate::devices::Found::default();
+    let mut revoke = Revoke::new(Path::new("/nonexistent"));
+    let goal = Goal {
+        decision: &decision,
+        found: &found,
+    };
+    assert_eq!(revoke.follow(goal, |_function| false), []);
+    assert!(revoke.last.is_none());
+}
+
+fn look(closed: Closed, was_held: bool, at: Instant) -> Look {
+    let wait = Duration::from_secs(1);
+    Look {
+        closed,
+        was_held,
+        at,
+        wait,
+    }
+}
+
+#[test]
+fn a_look_is_due_when_something_is_tighter_and_while_somebody_holds_something() {
+    let now = Instant::now();
+    let later = now + Duration::from_secs(1);
+    let (one, two) = (
+        nodes(Function::Camera, &[1]),
+        nodes(Function::Camera, &[1, 2]),
+    );
+    assert!(!when::is_due(None, &Closed::default(), now));
+    assert!(when::is_due(None, &one, now));
+    assert!(when::is_due(
+        Some(&look(one.clone(), false, now)),
+        &two,
+        now
+    ));
+    assert!(when::is_due(
+        Some(&look(one.clone(), false, now)),
+        &sockets(),
+        now
+    ));
+    assert!(!when::is_due(
+        Some(&look(two.clone(), false, now)),
+        &one,
+        later
+    ));
+    assert!(!when::is_due(
+        Some(&look(one.clone(), true, now)),
+        &one,
+        now
+    ));
+    assert!(when::is_due(
+        Some(&look(one.clone(), true, now)),
+        &one,
+        later
+    ));
+}
+
+#[test]
+fn the_waits_grow_while_nothing_changes_and_are_bounded() {
+    let now = Instant::now();
+    let (one, two) = (
+        nodes(Function::Camera, &[1]),
+        nodes(Function::Camera, &[1, 2]),
+    );
+    let mut last = look(one.clone(), true, now);
+    for _ in 0..64 {
+        let next = when::wait(Some(&last), &one);
+        assert!(next >= last.wait && next <= Duration::from_mins(5));
+        last.wait = next;
+    }
+    assert_eq!(last.wait, Duration::from_mins(5));
+    assert_eq!(when::wait(Some(&last), &two), Duration::from_secs(1));
+}
