@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use crate::enforce::probe::{self, Met};
 
 /// A question.
+#[derive(Clone, Copy, Debug)]
 enum Question<'a> {
     Open(&'a Path),
     Socket(Function),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use cardwarden_policy::outcome::Tier;
-use cardwarden_policy::{Function, Plan, goal, plan};
+use cardwarden_policy::{Function, KernelState, Plan, goal, plan};
 
 use super::report::Verified;
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
@@ -28,22 +28,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             &found.inventory,
             self.fixed.settings.second_lock,
         );
-        let held = match self.enforce(&goal) {
-            Ok(held) => {
-                self.solved("not-enforced");
-                held
-            }
-            Err(error) => {
-                self.problem(
-                    "not-enforced",
-                    &format!(
-                        "not everything could be brought into force: {}",
-                        chain(&error)
-                    ),
-                );
-                self.kernel.observe().unwrap_or_default()
-            }
-        };
+        let held = self.program(&goal);
         let aim = Goal {
             decision: &joint.decision,
             found: &found,
@@ -79,11 +64,26 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.publish(functions);
     }
 
+    /// Has the kernel programs refuse what they are to; what they hold then.
+    fn program(&mut self, goal: &KernelState) -> KernelState {
+        match self.enforce(goal) {
+            Ok(held) => {
+                self.solved("not-enforced");
+                held
+            }
+            Err(error) => {
+                let text = format!(
+                    "not everything could be brought into force: {}",
+                    chain(&error)
+                );
+                self.problem("not-enforced", &text);
+                self.kernel.observe().unwrap_or_default()
+            }
+        }
+    }
+
     /// Takes the steps from what the kernel holds to what it is to hold.
-    fn enforce(
-        &mut self,
-        goal: &cardwarden_policy::KernelState,
-    ) -> Result<cardwarden_policy::KernelState, Error> {
+    fn enforce(&mut self, goal: &KernelState) -> Result<KernelState, Error> {
         let observed = self.kernel.observe()?;
         let Plan {
             tightening,
