@@ -1,12 +1,16 @@
 //! How the kernel spells protocols (`show_protocols` and `parse_protocol_change`): all that there
 //! are, those that are on in brackets.
 
-/// The protocols that are on. `lirc` is none: it stands for the node, always in brackets.
+/// What is shown in brackets beside infrared protocols: the node, and the remote control that comes
+/// over an HDMI cable, which no write switches off.
+const OTHERS: [&str; 2] = ["lirc", "cec"];
+
+/// The infrared protocols that are on.
 pub(super) fn enabled(shown: &str) -> Vec<String> {
     shown
         .split_whitespace()
         .filter_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
-        .filter(|protocol| !protocol.is_empty() && *protocol != "lirc")
+        .filter(|protocol| !protocol.is_empty() && !OTHERS.contains(protocol))
         .map(str::to_owned)
         .collect()
 }
@@ -29,6 +33,7 @@ mod tests {
         assert_eq!(enabled(shown), ["nec", "rc-5-sz"]);
         assert!(enabled("rc-5 nec [lirc]\n").is_empty());
         assert!(enabled("[] [ ] [nec").is_empty());
+        assert!(enabled("[cec] [lirc]").is_empty());
     }
 
     #[test]
@@ -43,7 +48,7 @@ mod tests {
             names in prop::collection::vec("[a-z][a-z0-9-]{0,8}", 1..6),
             others in prop::collection::vec("[a-z][a-z0-9-]{0,8}", 0..6),
         ) {
-            let names: Vec<String> = names.into_iter().filter(|name| name != "lirc").collect();
+            let names: Vec<String> = names.into_iter().filter(|name| !OTHERS.contains(&name.as_str())).collect();
             let on: Vec<String> = names.iter().map(|name| format!("[{name}]")).collect();
             let shown = format!("{} {} [lirc]\n", others.join(" "), on.join(" "));
             let written = spelled(&enabled(&shown));
