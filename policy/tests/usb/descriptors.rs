@@ -11,12 +11,12 @@ fn configuration(value: u8) -> Vec<u8> {
     vec![9, 2, 0xff, 0xff, 1, value, 0, 0x80, 50]
 }
 
-fn interface(setting: &Setting) -> Vec<u8> {
+fn interface(setting: Setting) -> Vec<u8> {
     let Setting {
         number,
         setting,
         class,
-    } = *setting;
+    } = setting;
     vec![
         9,
         4,
@@ -56,7 +56,7 @@ proptest! {
         bytes.extend(configuration(1));
         for (other, setting) in &parts {
             bytes.extend(other);
-            bytes.extend(interface(setting));
+            bytes.extend(interface(*setting));
         }
         let expected: Vec<Setting> = parts.iter().map(|(_, setting)| *setting).collect();
         prop_assert_eq!(settings(&bytes), expected);
@@ -99,9 +99,9 @@ fn interfaces_of_other_configurations_count_and_a_false_beginning_hides_nothing(
     let bytes = [
         DEVICE.to_vec(),
         configuration(1),
-        interface(&vendor),
+        interface(vendor),
         configuration(77),
-        interface(&storage),
+        interface(storage),
     ]
     .concat();
     assert_eq!(settings(&bytes), [vendor, storage]);
@@ -118,7 +118,7 @@ fn what_is_cut_off_or_has_no_length_ends_the_reading() {
         setting: 0,
         class: Interface::KEYBOARD,
     };
-    let mut bytes = [DEVICE.to_vec(), configuration(1), interface(&keyboard)].concat();
+    let mut bytes = [DEVICE.to_vec(), configuration(1), interface(keyboard)].concat();
     assert_eq!(settings(&bytes), [keyboard]);
     assert_eq!(settings(&bytes[..bytes.len() - 1]), []);
     bytes.extend([0, 4, 1, 0, 0, 8, 6, 0x50, 0]);

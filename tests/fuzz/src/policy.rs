@@ -57,7 +57,8 @@ pub(crate) const DESCRIPTORS: Target = Target {
         assert!(found.len() * 9 <= bytes.len());
         let laid = by_number(&found);
         for setting in &found {
-            assert!(laid[&setting.number].contains(&setting.class));
+            let classes = laid.get(&setting.number);
+            assert!(classes.is_some_and(|classes| classes.contains(&setting.class)));
             let class = setting.class;
             let spelt = [class.class, class.subclass, class.protocol];
             assert!(bytes.windows(3).any(|window| window == spelt));
