@@ -73,6 +73,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let held = ruling.verdict == Verdict::Disabled && achieved != Achieved::Failed;
         let best = switches().map(|(_, tier)| tier);
         let best = best.chain(is_refused.then_some(Tier::KernelOpen)).min();
+        let (achieved, proof) = match achieved {
+            Achieved::Enforced if best == Some(Tier::Node) => {
+                (Achieved::Partly, format!("{proof}; root passes it"))
+            }
+            Achieved::Enforced | Achieved::Partly | Achieved::Failed => (achieved, proof),
+        };
         let outcome = FunctionOutcome {
             function,
             verdict: ruling.verdict,
