@@ -1,6 +1,7 @@
 //! Laws of a key in the TPM, against swtpm.
 
 use std::str::FromStr as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{DerSignature, VerifyingKey};
@@ -22,20 +23,39 @@ use super::{Error, Tpm};
 use crate::identity::key::{DeviceKey, KeyError, KeyPlace, Keys};
 use crate::identity::{Identity, tss2::Tss2Key};
 
+/// The TPM's software opens its connections so that programs inherit them, and an emulator serves
+/// one connection at a time: while one test starts programs, no other may have a connection open,
+/// or the program keeps it, and the next connection waits for ever.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// A machine with a TPM, and the folder of its state.
 struct Machine {
     memory: TempDir,
     state: TempDir,
     tpm: Emulator,
+    // Last, so that it is given up when the emulator has ended.
+    alone: Option<MutexGuard<'static, ()>>,
 }
 
 impl Machine {
     fn new() -> Self {
+        // A test that failed leaves nothing behind that would matter to the next.
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let machine = Self::beside();
+        Self {
+            alone: Some(alone),
+            ..machine
+        }
+    }
+
+    /// One more, in a test that has one.
+    fn beside() -> Self {
         let memory = tempfile::tempdir().unwrap();
         Self {
             tpm: Emulator::start(memory.path()),
             state: tempfile::tempdir().unwrap(),
             memory,
+            alone: None,
         }
     }
 
@@ -233,7 +253,7 @@ fn a_storage_root_key_is_what_the_key_lies_under_and_stays_as_it_is() {
 fn another_machines_tpm_does_not_sign() {
     let machine = Machine::new();
     let made = machine.identity(KeyPlace::Tpm);
-    let other = Machine::new();
+    let other = Machine::beside();
     let why = why_not(&made.key.at(&other.tpm.tpm()));
     assert!(matches!(why, Error::Lost), "{why}");
 }
@@ -242,7 +262,12 @@ fn another_machines_tpm_does_not_sign() {
 fn a_tpm_that_is_gone_is_told_and_the_key_is_not_given_up() {
     let machine = Machine::new();
     let made = machine.identity(KeyPlace::Tpm);
-    let Machine { memory, state, tpm } = machine;
+    let Machine {
+        memory,
+        state,
+        tpm,
+        alone: _alone,
+    } = machine;
     let gone = tpm.tpm();
     drop(tpm);
     let keys = Keys {
