@@ -313,17 +313,23 @@ fn an_idle_thread_does_not_wake() {
 fn a_card_that_another_program_keeps_for_itself_is_read_when_it_lets_go() {
     lab::isolated(|folder| {
         let _pcscd = lab::pcscd();
-        let _card = lab::insert(&issued(folder), None);
-        lab::wait_for(pcsc::State::PRESENT, true);
-        let context = pcsc::Context::establish(pcsc::Scope::System).unwrap();
-        let reader = std::ffi::CString::new(READER).unwrap();
-        let theirs = context
-            .connect(&reader, pcsc::ShareMode::Exclusive, pcsc::Protocols::ANY)
-            .unwrap();
-        let mut thread = Thread::start(&lab::company());
-        thread.service(true);
-        assert_eq!(thread.fault(), "in-use");
-        drop(theirs);
-        assert_eq!(thread.reading().mandate.version, 7);
+        for (index, model) in lab::MODELS.into_iter().enumerate() {
+            let image = folder.join(index.to_string());
+            lab::write(&image, model, 7, 0);
+            let card = lab::insert_model(&image, model, None);
+            lab::wait_for(pcsc::State::PRESENT, true);
+            let context = pcsc::Context::establish(pcsc::Scope::System).unwrap();
+            let reader = std::ffi::CString::new(READER).unwrap();
+            let theirs = context
+                .connect(&reader, pcsc::ShareMode::Exclusive, pcsc::Protocols::ANY)
+                .unwrap();
+            let mut thread = Thread::start(&lab::company());
+            thread.service(true);
+            assert_eq!(thread.fault(), "in-use", "{model:?}");
+            drop(theirs);
+            assert_eq!(thread.reading().mandate.version, 7, "{model:?}");
+            drop(card);
+            thread.removed();
+        }
     });
 }
