@@ -23,9 +23,9 @@ mod dm;
 mod durable;
 mod enforce;
 mod facts;
-mod heap;
 mod identity;
 mod nearby;
+mod netlink;
 mod prober;
 mod properties;
 mod ready;
@@ -54,16 +54,24 @@ struct Arguments {
 }
 
 /// What else this program can be.
-#[derive(Clone, Copy, Debug, clap::Subcommand)]
+#[derive(Clone, Debug, clap::Subcommand)]
 enum Part {
     /// The child that tries what is refused, as an ordinary process.
     #[command(name = prober::WORD, hide = true)]
     Probe,
+    /// The child that loads the kernel programs.
+    #[command(name = enforce::bpf::loader::WORD, hide = true)]
+    Load {
+        /// Where they are pinned.
+        folder: PathBuf,
+        /// Which.
+        programs: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Some(Part::Probe) = arguments.part {
+    if let Some(Part::Probe) = &arguments.part {
         return prober::child::run();
     }
     tracing_subscriber::fmt()
@@ -72,6 +80,9 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .with_target(false)
         .init();
+    if let Some(Part::Load { folder, programs }) = &arguments.part {
+        return enforce::bpf::loader::run(folder, programs);
+    }
     match run::run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

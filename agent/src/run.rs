@@ -216,8 +216,9 @@ fn assemble(
         nudge: Arc::clone(&nudge),
         denials: denials.clone(),
     };
-    let mut owner =
-        Reconciler::new(programs, machine, fixed, outputs, identity).with_enforcers(switches);
+    let mut owner = Reconciler::new(programs, machine, fixed, outputs, identity)
+        .with_enforcers(switches)
+        .with_processes(Path::new("/proc"));
     complain(&mut owner, complaint.as_ref(), problems);
     let ends = dm::Ends {
         links: linked,

@@ -2,9 +2,13 @@
 //!
 //! | program | hook | refuses |
 //! |---|---|---|
-//! | [`device_open`] | cgroup-device, root cgroup | opening closed character devices |
+//! | [`device_open`] | cgroup-device, root cgroup | opening closed character devices; opening and mounting closed block devices, or those that may only be read for writing |
 //! | [`socket_create`] | `lsm/socket_create` | making sockets of closed families |
 //! | [`file_open`] | `lsm/file_open` | as `device_open`, a second lock that root cannot detach by the cgroup |
+//! | [`file_use`] | `lsm/file_ioctl`, `file_ioctl_compat`, `mmap_file`, `file_permission` | using closed devices that were open before; `TIOCSETD` to a closed line discipline |
+//! | [`file_use`] | `lsm/file_receive` | taking over a descriptor of a closed device |
+//! | [`socket_use`] | `lsm/socket_bind`, `_connect`, `_listen`, `_accept`, `_sendmsg`, `_recvmsg` | using sockets of closed families that were made before |
+//! | [`netlink_send`] | `lsm/netlink_send` | messages to closed generic netlink families |
 //!
 //! Each fetches the facts, asks [`cardwarden_ebpf_abi`] for the verdict, records, and returns. An
 //! earlier refusal of another LSM program is kept.
@@ -15,9 +19,13 @@
 
 mod device_open;
 mod file_open;
+mod file_use;
 mod kernel;
+mod netlink_send;
+mod node;
 mod record;
 mod socket_create;
+mod socket_use;
 
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, RingBuf};
 use aya_ebpf::macros::btf_map;

@@ -5,7 +5,9 @@ use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use aya_ebpf::helpers::{
     bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_ktime_get_boot_ns,
 };
-use cardwarden_ebpf_abi::{DROPPED, Denial, PERMIT_LOOK, PERMIT_PROBE, Permit, Refusal};
+use cardwarden_ebpf_abi::{
+    DROPPED, Denial, PERMIT_LOOK, PERMIT_PROBE, PERMIT_USE, Permit, Verdict,
+};
 
 use crate::{EVENTS, PERMIT, REFUSALS};
 
@@ -13,6 +15,12 @@ use crate::{EVENTS, PERMIT, REFUSALS};
 #[inline(always)]
 pub fn permitted(major: u32, minor: u32) -> bool {
     permit(PERMIT_LOOK).is_some_and(|permit| permit.major == major && permit.minor == minor)
+}
+
+/// Whether the agent is just stopping what was open before.
+#[inline(always)]
+pub fn may_use() -> bool {
+    permit(PERMIT_USE).is_some()
 }
 
 /// The permit of this thread, when there is one of this mode.
@@ -26,13 +34,19 @@ fn permit(mode: u32) -> Option<&'static Permit> {
     holds.then_some(permit)
 }
 
-/// Counts a refusal and tells of it, unless the agent is only trying.
+/// Counts a refusal, or what would have been one, and tells of it, unless the agent is only trying;
+/// whether it is refused.
 #[inline(always)]
-pub fn record(refusal: Refusal, hook: u8, major: u32, minor: u32) {
-    if permit(PERMIT_PROBE).is_some() {
-        return;
+pub fn judge(verdict: Verdict, hook: u8, major: u32, minor: u32) -> bool {
+    if permit(PERMIT_PROBE).is_none() {
+        record(verdict, hook, major, minor);
     }
-    count(u32::from(refusal.counter));
+    verdict.refuses
+}
+
+#[inline(always)]
+fn record(verdict: Verdict, hook: u8, major: u32, minor: u32) {
+    count(u32::from(verdict.counter));
     let Some(mut entry) = EVENTS.reserve(0) else {
         count(DROPPED);
         return;
@@ -44,10 +58,11 @@ pub fn record(refusal: Refusal, hook: u8, major: u32, minor: u32) {
         uid: bpf_get_current_uid_gid() as u32,
         major,
         minor,
-        counter: refusal.counter,
-        function: refusal.function,
+        counter: verdict.counter,
+        function: verdict.function,
         hook,
-        reserved: [0; 3],
+        audited: u8::from(!verdict.refuses),
+        reserved: [0; 2],
         comm: bpf_get_current_comm().unwrap_or_default(),
     });
     entry.submit(0);

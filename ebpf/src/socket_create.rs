@@ -5,7 +5,7 @@ use aya_ebpf::programs::LsmContext;
 use cardwarden_ebpf_abi::{HOOK_SOCKET_CREATE, socket};
 
 use crate::REFUSED;
-use crate::record::record;
+use crate::record::judge;
 
 /// Refuses sockets of closed families that programs ask for. The kernel's own (`kern`) pass: a
 /// Bluetooth module that cannot make its listening socket would fail to load, and nothing of it
@@ -19,15 +19,26 @@ pub fn socket_create(ctx: LsmContext) -> i32 {
     if kernel != 0 {
         return 0;
     }
-    let Some(decision) = crate::DECISION.get_value(0, &0) else {
+    let Some(watched) = crate::WATCHED.get(0) else {
         return 0;
     };
     let family = family.cast_unsigned();
+    if watched.has_family(family) {
+        look(family)
+    } else {
+        0
+    }
+}
+
+/// Apart from the first look, so that what it needs of the stack and of registers costs other sockets
+/// nothing.
+#[inline(never)]
+fn look(family: u32) -> i32 {
+    let Some(decision) = crate::DECISION.get_value(0, &0) else {
+        return 0;
+    };
     match socket(decision, family) {
-        Some(refusal) => {
-            record(refusal, HOOK_SOCKET_CREATE, 0, family);
-            REFUSED
-        }
-        None => 0,
+        Some(verdict) if judge(verdict, HOOK_SOCKET_CREATE, 0, family) => REFUSED,
+        _ => 0,
     }
 }

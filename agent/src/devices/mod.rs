@@ -4,6 +4,8 @@
 //! The inventory is built anew from the kernel's and udev's state at each turn; events only say
 //! that it is time to look.
 
+mod families;
+mod inventory;
 pub(crate) mod monitor;
 pub(crate) mod usb;
 mod v4l2;
@@ -52,6 +54,8 @@ pub(crate) struct Devices {
     /// Nodes that were asked, and whether they are cameras.
     asked: BTreeMap<(PathBuf, (u32, u32)), bool>,
     ports: usb::Ports,
+    /// The majors that carry a function, or did since the agent started.
+    majors: BTreeMap<u32, Function>,
 }
 
 impl Devices {
@@ -63,7 +67,8 @@ impl Devices {
             ..Found::default()
         };
         let registered = std::fs::read_to_string("/proc/devices").unwrap_or_default();
-        found.inventory.majors = majors(&registered);
+        self.majors = majors(&self.majors, &registered);
+        found.inventory.majors.clone_from(&self.majors);
         let mut seen = BTreeSet::new();
         for subsystem in ["video4linux", "media", "lirc"] {
             for device in devices(subsystem) {
@@ -93,6 +98,13 @@ impl Devices {
             }
         }
         self.asked.retain(|key, _| seen.contains(key));
+        let sysfs = Path::new("/sys");
+        let capturing = inventory::sound(sysfs, &mut found.inventory);
+        found.nodes.extend(capturing);
+        let disciplines = std::fs::read_to_string("/proc/tty/ldiscs").unwrap_or_default();
+        inventory::bluetooth(&disciplines, &mut found.inventory);
+        inventory::usb(sysfs, &found.usb, &mut found.inventory);
+        found.inventory.netlink = families::families(sysfs);
         found
     }
 
@@ -172,9 +184,12 @@ pub(crate) fn mark_decided(
     }
 }
 
-/// The character-device majors that carry a function, from `/proc/devices`.
-fn majors(registered: &str) -> BTreeMap<u32, Function> {
-    let mut majors = BTreeMap::from([(VIDEO_MAJOR, Function::Camera)]);
+/// The character-device majors that carry a function, from `/proc/devices`. One whose driver went stays
+/// until another has it: the kernel gives the highest free number (`find_dynamic_major`), so a driver
+/// that comes again most often gets its old one, and its first node is closed as it is made.
+fn majors(known: &BTreeMap<u32, Function>, registered: &str) -> BTreeMap<u32, Function> {
+    let mut majors = known.clone();
+    majors.insert(VIDEO_MAJOR, Function::Camera);
     let characters = registered
         .lines()
         .take_while(|line| !line.starts_with("Block"));
@@ -182,14 +197,14 @@ fn majors(registered: &str) -> BTreeMap<u32, Function> {
         let Some((major, name)) = line.trim().split_once(' ') else {
             continue;
         };
-        let function = match name.trim() {
-            "video4linux" | "media" => Function::Camera,
-            "lirc" => Function::Infrared,
-            _ => continue,
+        let Ok(major) = major.parse() else {
+            continue;
         };
-        if let Ok(major) = major.parse() {
-            majors.insert(major, function);
-        }
+        match name.trim() {
+            "video4linux" | "media" => majors.insert(major, Function::Camera),
+            "lirc" => majors.insert(major, Function::Infrared),
+            _ => majors.remove(&major),
+        };
     }
     majors
 }
@@ -225,11 +240,20 @@ mod tests {
             (236, Function::Camera),
             (237, Function::Infrared),
         ]);
-        assert_eq!(majors(registered), expected);
+        assert_eq!(majors(&BTreeMap::new(), registered), expected);
     }
 
     #[test]
     fn the_major_of_cameras_is_closed_before_their_module_loads() {
-        assert_eq!(majors(""), BTreeMap::from([(81, Function::Camera)]));
+        let expected = BTreeMap::from([(81, Function::Camera)]);
+        assert_eq!(majors(&BTreeMap::new(), ""), expected);
+    }
+
+    #[test]
+    fn a_major_stays_closed_until_somebody_else_has_it() {
+        let before = majors(&BTreeMap::new(), "237 lirc\n");
+        assert_eq!(majors(&before, "226 drm\n"), before);
+        let after = majors(&before, "237 hidraw\n");
+        assert_eq!(after, BTreeMap::from([(81, Function::Camera)]));
     }
 }

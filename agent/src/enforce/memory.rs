@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cardwarden_policy::plan::Lacking;
 use cardwarden_policy::{KernelState, Step};
 
 use super::{Error, Kernel, Permission};
@@ -15,6 +16,8 @@ pub(crate) struct Memory {
     pub(crate) steps: Vec<Step>,
     /// How many more steps succeed; all, when `None`.
     pub(crate) good_for: Option<usize>,
+    /// What it cannot have.
+    pub(crate) lacking: Lacking,
     /// Refusals by counter.
     pub(crate) counts: BTreeMap<u16, u64>,
 }
@@ -31,6 +34,10 @@ impl Kernel for Memory {
         self.state = std::mem::take(&mut self.state).after(step);
         self.steps.push(step.clone());
         Ok(())
+    }
+
+    fn lacking(&self) -> Lacking {
+        self.lacking.clone()
     }
 
     fn prepare(&mut self) {}

@@ -17,8 +17,7 @@ pub(crate) mod memory;
 mod nodes;
 pub(crate) mod probe;
 mod remembered;
-#[cfg_attr(not(test), expect(dead_code, reason = "the turn is to ask for it"))]
-mod revoke;
+pub(crate) mod revoke;
 mod rfkill;
 #[cfg(test)]
 mod tree;
@@ -28,6 +27,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use cardwarden_policy::outcome::Tier;
+use cardwarden_policy::plan::Lacking;
 use cardwarden_policy::{Decision, Function, Hook, KernelState, Step, Verdict};
 use tokio::sync::Notify;
 
@@ -130,6 +130,9 @@ pub(crate) trait Kernel {
     /// Takes one step. It may be repeated.
     fn apply(&mut self, step: &Step) -> Result<(), Error>;
 
+    /// What this machine cannot have, as far as it is known.
+    fn lacking(&self) -> Lacking;
+
     /// Does ahead what a step may need later, so that the step is quick.
     fn prepare(&mut self);
 
@@ -158,6 +161,8 @@ pub(crate) enum Permission {
         /// Its minor.
         minor: u32,
     },
+    /// Use what was open before, to stop it: the calling thread alone.
+    Use,
     /// A process may try refusals without being counted.
     Probe {
         /// Its number. Its first thread alone is meant.
@@ -178,8 +183,11 @@ pub(crate) enum Error {
         source: std::io::Error,
     },
     /// The programs or maps cannot be loaded.
-    #[error("the kernel does not take the programs")]
-    Load(#[source] Box<aya::EbpfError>),
+    #[error("the kernel does not take the programs: {problem}")]
+    Load {
+        /// Why.
+        problem: String,
+    },
     /// A pin is not what it should be.
     #[error("the pin {path} is not what it should be")]
     Map {
@@ -222,11 +230,11 @@ pub(crate) enum Error {
         /// The field.
         field: String,
     },
-    /// More majors are to be closed than a decision can name.
-    #[error("{count} device majors are to be closed; 16 is the most")]
-    TooManyMajors {
-        /// How many.
-        count: usize,
+    /// More is to be refused than a decision can name.
+    #[error("there are more {what} to be refused than one decision can name")]
+    TooMany {
+        /// Of what there are too many.
+        what: &'static str,
     },
     /// The object that was built in lacks something.
     #[error("the built-in object has no `{name}`")]
@@ -242,5 +250,17 @@ pub(crate) const fn enforcer(hook: Hook) -> &'static str {
         Hook::DeviceOpen => "cgroup-device",
         Hook::SocketCreate => "lsm/socket_create",
         Hook::FileOpen => "lsm/file_open",
+        Hook::FileIoctl => "lsm/file_ioctl",
+        Hook::FileIoctlCompat => "lsm/file_ioctl_compat",
+        Hook::MmapFile => "lsm/mmap_file",
+        Hook::FileReceive => "lsm/file_receive",
+        Hook::FilePermission => "lsm/file_permission",
+        Hook::SocketBind => "lsm/socket_bind",
+        Hook::SocketConnect => "lsm/socket_connect",
+        Hook::SocketListen => "lsm/socket_listen",
+        Hook::SocketAccept => "lsm/socket_accept",
+        Hook::SocketSendmsg => "lsm/socket_sendmsg",
+        Hook::SocketRecvmsg => "lsm/socket_recvmsg",
+        Hook::NetlinkSend => "lsm/netlink_send",
     }
 }

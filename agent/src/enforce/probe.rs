@@ -49,6 +49,8 @@ fn family_of(function: Function) -> Option<(&'static str, AddressFamily)> {
         Some(("socket(AF_BLUETOOTH)", AddressFamily::Bluetooth))
     } else if function == Function::Nfc {
         Some(("socket(AF_NFC)", AddressFamily::Nfc))
+    } else if function == Function::Infrared {
+        Some(("socket(AF_IRDA)", AddressFamily::Irda))
     } else {
         None
     }

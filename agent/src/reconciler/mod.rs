@@ -21,6 +21,7 @@ mod situation;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -40,10 +41,11 @@ use tokio::sync::{broadcast, mpsc, watch};
 use self::cards::Inserted;
 use crate::card::{CardReading, Expectation, Order};
 use crate::clock;
-use crate::denial::Denial;
+use crate::denial::{Denial, Fold};
 use crate::devices::Found;
 use crate::dm::{Link, Nudge, Queue};
 use crate::enforce::bpf::refusals::Refused;
+use crate::enforce::revoke::Revoke;
 use crate::enforce::{Enforcer, Held, Kernel, Shortfall};
 use crate::facts::Wanted;
 use crate::identity::Identity;
@@ -143,6 +145,9 @@ pub(crate) struct Reconciler<K, W> {
     ahead: SignedDuration,
     server: ServerStatus,
     problems: BTreeMap<&'static str, Problem>,
+    /// What stops what was open before.
+    revoke: Revoke,
+    fold: Fold,
     /// The results of the last turn.
     last: Option<Turn>,
     /// What the udev rules were last told of each function: its verdict, and whether it is decided.
@@ -200,6 +205,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             ahead: SignedDuration::ZERO,
             server: ServerStatus::default(),
             problems: BTreeMap::new(),
+            revoke: Revoke::new(std::path::Path::new("")),
+            fold: Fold::default(),
             last: None,
             announced: BTreeMap::new(),
             inserted: None,
@@ -224,6 +231,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Lets these switches hold functions too, from the next turn on.
     pub(crate) fn with_enforcers(mut self, enforcers: Vec<Box<dyn Enforcer>>) -> Self {
         self.enforcers = enforcers;
+        self
+    }
+
+    /// Stops what the processes of this procfs have open that is refused, from the next turn on.
+    pub(crate) fn with_processes(mut self, proc: &std::path::Path) -> Self {
+        self.revoke = Revoke::new(proc);
         self
     }
 
@@ -297,14 +310,26 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             .and_then(|until| until.checked_add(self.ahead).ok())
     }
 
-    /// How long to wait before a failure is tried again.
-    pub(crate) const fn retry(&self) -> Option<Duration> {
-        self.retry
+    /// How long to wait before a failure is tried again, or who had something open is looked for.
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        self.retry.into_iter().chain(self.revoke.wait()).min()
     }
 
     /// Passes refusals on.
     pub(crate) fn on_refusals(&mut self, batch: Vec<Refused>) {
+        let now = Instant::now();
         for refused in batch {
+            let kind = (refused.function, refused.pid, refused.is_audited);
+            let Some(folded) = self.fold.tell(kind, now) else {
+                continue;
+            };
+            if refused.is_audited {
+                tracing::info!(
+                    function = %refused.function, program = refused.program, pid = refused.pid,
+                    uid = refused.uid, folded, "would have been refused"
+                );
+                continue;
+            }
             let reason = self.reason_of(refused.function);
             let denial = Denial {
                 function: refused.function,
@@ -316,7 +341,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             };
             tracing::info!(
                 function = %denial.function, program = denial.program, pid = denial.pid,
-                uid = denial.uid, reason = denial.reason, "refused"
+                uid = denial.uid, reason = denial.reason, folded, "refused"
             );
             if self.outputs.denials.send(denial).is_err() {
                 tracing::trace!("nobody listens to refusals");

@@ -9,7 +9,7 @@ use cardwarden_policy::outcome::Achieved;
 use cardwarden_policy::plan::counter;
 use cardwarden_policy::{Function, Source, Standing, Verdict, Verified};
 
-use super::report::Verified as Held;
+use super::verify::Verified as Held;
 use super::{Reconciler, World};
 use crate::clock;
 use crate::enforce::Kernel;

@@ -1,194 +1,18 @@
-//! What really holds, function by function: probed, told to the server once, and published.
+//! What really holds is told to each company's server once, and published.
 
 use std::collections::BTreeMap;
 
 use cardwarden_policy::outcome::{Achieved, Event, FunctionOutcome, Tier};
-use cardwarden_policy::plan::families;
-use cardwarden_policy::{Context, Function, Hook, Ruling, Standing, Verdict, decide};
+use cardwarden_policy::{Context, Function, Ruling, Standing, Verdict, decide};
 use jiff::Timestamp;
 
-use super::{Reconciler, Turn, World};
+use super::verify::Verified;
+use super::{Reconciler, World};
 use crate::clock;
-use crate::enforce::probe::Met;
-use crate::enforce::{Held, Kernel, Permission, Shortfall, enforcer};
+use crate::enforce::Kernel;
 use crate::store::{Told, Untold};
 
-/// What was found for one function.
-pub(super) struct Verified {
-    pub(super) outcome: FunctionOutcome,
-    pub(super) ruling: Ruling,
-    /// Whether another attempt may help.
-    pub(super) is_short_of_goal: bool,
-}
-
-impl Verified {
-    /// What is to hold.
-    pub(super) const fn verdict(&self) -> Verdict {
-        self.outcome.verdict
-    }
-
-    /// Whether the function may be used, or an attempt to use it was refused.
-    pub(super) fn is_decided(&self) -> bool {
-        self.outcome.verdict == Verdict::Enabled || self.outcome.result != Achieved::Failed
-    }
-}
-
-/// What attempts to use a disabled function met.
-struct Attempts {
-    passed: Vec<String>,
-    refused: Vec<String>,
-}
-
 impl<K: Kernel, W: World> Reconciler<K, W> {
-    /// Finds out what holds for every function.
-    pub(super) fn verify(&mut self, turn: &Turn) -> BTreeMap<Function, Verified> {
-        if let Some(process) = self.world.prober()
-            && let Err(error) = self.kernel.permit(Permission::Probe { process })
-        {
-            tracing::debug!("probes are counted as refusals: {error}");
-        }
-        let verified = turn
-            .joint
-            .decision
-            .rulings
-            .iter()
-            .map(|(function, ruling)| (*function, self.verify_one(*function, ruling, turn)))
-            .collect();
-        self.kernel.revoke_permit();
-        verified
-    }
-
-    fn verify_one(&mut self, function: Function, ruling: &Ruling, turn: &Turn) -> Verified {
-        let mut enforcers = enforcers(function, turn);
-        let is_refused = !enforcers.is_empty();
-        let switches = || holding(function, turn);
-        enforcers.extend(switches().map(|(name, _)| name.to_owned()));
-        let (achieved, proof) = match ruling.verdict {
-            Verdict::Enabled if !is_refused => {
-                (Achieved::Enforced, "nothing of ours refuses it".to_owned())
-            }
-            Verdict::Enabled => (Achieved::Failed, "it is still refused".to_owned()),
-            Verdict::Disabled => self.verify_disabled(function, turn),
-        };
-        let held = ruling.verdict == Verdict::Disabled && achieved != Achieved::Failed;
-        let best = switches().map(|(_, tier)| tier);
-        let best = best.chain(is_refused.then_some(Tier::KernelOpen)).min();
-        let (achieved, proof) = match achieved {
-            Achieved::Enforced if best == Some(Tier::Node) => {
-                (Achieved::Partly, format!("{proof}; root passes it"))
-            }
-            Achieved::Enforced | Achieved::Partly | Achieved::Failed => (achieved, proof),
-        };
-        let outcome = FunctionOutcome {
-            function,
-            verdict: ruling.verdict,
-            result: achieved,
-            tier: best.filter(|_| held).unwrap_or(Tier::None),
-            enforcers,
-            proof,
-            reason: ruling.source.reason(),
-            version: self.version(turn.joint.by.get(&function).copied()),
-        };
-        let is_switch_short = |one: &Shortfall| one.function == function && !one.is_spared;
-        let is_short_of_goal = self.is_enforceable(function)
-            && (achieved == Achieved::Failed
-                || turn.held != turn.goal
-                || turn.shortfalls.iter().any(is_switch_short));
-        Verified {
-            outcome,
-            ruling: ruling.clone(),
-            is_short_of_goal,
-        }
-    }
-
-    fn verify_disabled(&mut self, function: Function, turn: &Turn) -> (Achieved, String) {
-        if !self.is_enforceable(function) {
-            let text = "this version of the agent has no enforcer for it";
-            return (Achieved::Failed, text.to_owned());
-        }
-        let attempts = self.attempt(function, turn);
-        if !attempts.passed.is_empty() {
-            return (Achieved::Failed, attempts.passed.join(", "));
-        }
-        let proof = if attempts.refused.is_empty() {
-            "attached; there is no device to try".to_owned()
-        } else {
-            attempts.refused.join(", ")
-        };
-        let short = turn
-            .shortfalls
-            .iter()
-            .filter(|one| one.function == function);
-        let mut missing: Vec<&str> = short.map(|one| one.problem.as_str()).collect();
-        if turn.held != turn.goal {
-            missing.push("the kernel does not hold all that it should");
-        }
-        if !missing.is_empty() {
-            let found = if attempts.refused.is_empty() {
-                Achieved::Failed
-            } else {
-                Achieved::Partly
-            };
-            return (found, format!("{}; {proof}", missing.join("; ")));
-        }
-        if function == Function::Nfc {
-            return (
-                Achieved::Partly,
-                format!("{proof}; generic netlink `nfc` stays open"),
-            );
-        }
-        (Achieved::Enforced, proof)
-    }
-
-    /// Tries the function as anybody would.
-    fn attempt(&mut self, function: Function, turn: &Turn) -> Attempts {
-        let nodes = turn
-            .found
-            .nodes
-            .iter()
-            .filter(|node| node.function == function);
-        let mut met: Vec<(String, Met)> = nodes
-            .map(|node| {
-                (
-                    format!("open({})", node.path.display()),
-                    self.world.try_open(&node.path),
-                )
-            })
-            .collect();
-        if let Some((call, answer)) = self.world.try_socket(function) {
-            met.push((call.to_owned(), answer));
-        }
-        let mut attempts = Attempts {
-            passed: Vec::new(),
-            refused: Vec::new(),
-        };
-        let of_switches = turn.switched.iter().flat_map(|(_, _, held)| held);
-        for held in of_switches.filter(|held| held.function == function) {
-            match held.met {
-                Met::Passed => attempts.passed.push(held.proof.clone()),
-                Met::Refused | Met::Other(_) => attempts.refused.push(held.proof.clone()),
-            }
-        }
-        for (call, answer) in met {
-            match answer {
-                Met::Refused => attempts.refused.push(format!("{call} = EPERM")),
-                Met::Passed => attempts.passed.push(format!("{call} succeeded")),
-                // A node that has gone, or a family that this kernel does not have.
-                Met::Other(error) => attempts.refused.push(format!("{call} = {error:?}")),
-            }
-        }
-        attempts
-    }
-
-    /// Whether this version of the agent can hold a function at all.
-    fn is_enforceable(&self, function: Function) -> bool {
-        let by_programs = matches!(
-            function,
-            Function::Camera | Function::Bluetooth | Function::Infrared | Function::Nfc
-        );
-        by_programs || self.enforcers.iter().any(|one| one.covers(function))
-    }
-
     /// Tells each company's server what is new of its own rulings; `false` when that could not be
     /// kept for it.
     pub(super) fn tell(&mut self, functions: &BTreeMap<Function, Verified>) -> bool {
@@ -269,7 +93,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     /// The version of the policy at this place; 0 where there is none.
-    fn version(&self, place: Option<usize>) -> u64 {
+    pub(super) fn version(&self, place: Option<usize>) -> u64 {
         let standing = place.and_then(|place| self.standings.get(place));
         standing.map_or(0, version)
     }
@@ -356,37 +180,6 @@ fn as_told_to(own: Option<&Ruling>, verified: &Verified, version: u64) -> Functi
         proof: "nothing of this company's refuses it".to_owned(),
         ..outcome
     }
-}
-
-/// What holds a function, as the kernel shows it.
-fn enforcers(function: Function, turn: &Turn) -> Vec<String> {
-    let table = &turn.held.table;
-    let closed_major = table
-        .majors
-        .values()
-        .any(|closed| closed.function == function);
-    let closed_family = families(function)
-        .iter()
-        .any(|family| table.families.contains_key(family));
-    turn.held
-        .hooks
-        .iter()
-        .filter(|hook| match hook {
-            Hook::DeviceOpen | Hook::FileOpen => closed_major,
-            Hook::SocketCreate => closed_family,
-        })
-        .map(|hook| enforcer(*hook).to_owned())
-        .collect()
-}
-
-/// The switches that hold a function, and how well.
-fn holding(function: Function, turn: &Turn) -> impl Iterator<Item = (&'static str, Tier)> {
-    let holds = move |held: &Held| held.function == function && held.met == Met::Refused;
-    let holding = turn
-        .switched
-        .iter()
-        .filter(move |(_, _, all)| all.iter().any(holds));
-    holding.map(|(name, tier, _)| (*name, *tier))
 }
 
 /// Whether what is to hold for a part holds for its whole, for the same reason.

@@ -3,19 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use cardwarden_policy::outcome::Tier;
-use cardwarden_policy::{Function, KernelState, Plan, goal, plan};
-
-use super::report::Verified;
-use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
-use crate::enforce::{Enforcer, Error, Goal, Held, Kernel, Shortfall};
 use cardwarden_policy::explain::chain;
+use cardwarden_policy::outcome::Tier;
+use cardwarden_policy::plan::unheld;
+use cardwarden_policy::{Decision, Function, Hook, KernelState, Plan, goal, plan};
+use nix::errno::Errno;
+
+use super::verify::Verified;
+use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
+use crate::devices::Found;
+use crate::enforce::probe::Met;
+use crate::enforce::{Enforcer, Error, Goal, Held, Kernel, Shortfall, enforcer};
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Looks at everything, and brings into force what follows.
     pub(crate) fn turn(&mut self) {
         let started = Instant::now();
-        let found = self.world.scan(&mut self.kernel);
+        let mut found = self.world.scan(&mut self.kernel);
         let scanned = Instant::now();
         let now = self.time();
         self.run_releases(now);
@@ -23,17 +27,15 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.ask();
         let joint = self.decide(now, &found.usb);
         let decided = Instant::now();
-        let goal = goal(
-            &joint.decision,
-            &found.inventory,
-            self.fixed.settings.second_lock,
-        );
-        let held = self.program(&goal);
+        found.inventory.open_before = self.revoke.open_before();
+        let (goal, held) = self.hold(&joint.decision, &mut found);
         let aim = Goal {
             decision: &joint.decision,
             found: &found,
         };
-        let shortfalls = self.switch(aim);
+        let mut shortfalls = self.switch(aim);
+        shortfalls.extend(self.lacks(aim));
+        shortfalls.extend(self.revoke.shortfalls(&held));
         let switched = self.switched(aim);
         let turn = Turn {
             until: self.due(&joint.decision, now),
@@ -48,9 +50,16 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let functions = self.verify(&turn);
         let probed = Instant::now();
         self.announce(&turn, &functions);
-        let holds = functions
-            .values()
-            .all(|function| !function.is_short_of_goal);
+        let short: Vec<Function> = functions
+            .iter()
+            .filter(|(_, verified)| verified.is_short_of_goal)
+            .map(|(function, _)| *function)
+            .collect();
+        let holds = short.is_empty();
+        if !holds && self.retry.is_none() {
+            let missing = plan(&turn.held, &turn.goal);
+            tracing::info!(?short, ?missing, "will be tried again");
+        }
         self.last = Some(turn);
         let told = self.tell(&functions);
         self.schedule(holds && told);
@@ -62,6 +71,38 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             self.timings = Some(timings);
         }
         self.publish(functions);
+    }
+
+    /// Has the kernel programs refuse what they are to, and stops what was open before; what they are
+    /// to hold, and what they hold then.
+    ///
+    /// What streams is stopped first of all, and once more when the hooks stand that keep it from
+    /// starting again: attaching them takes longer than a picture.
+    fn hold(&mut self, decision: &Decision, found: &mut Found) -> (KernelState, KernelState) {
+        let goal = self.goal(decision, found);
+        let held = self.program(&goal);
+        self.revoke.follow(&goal, &mut self.kernel);
+        let known = std::mem::replace(&mut found.inventory.open_before, self.revoke.open_before());
+        let open = &found.inventory.open_before;
+        if *open == known {
+            return (goal, held);
+        }
+        let has_more = !open.is_subset(&known);
+        let goal = self.goal(decision, found);
+        let held = self.program(&goal);
+        if has_more {
+            self.revoke.again(&goal, &mut self.kernel);
+        }
+        (goal, held)
+    }
+
+    fn goal(&self, decision: &Decision, found: &Found) -> KernelState {
+        goal(
+            decision,
+            &found.inventory,
+            self.fixed.settings.second_lock,
+            &self.kernel.lacking(),
+        )
     }
 
     /// Has the kernel programs refuse what they are to; what they hold then.
@@ -93,9 +134,19 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             self.kernel.retire()?;
             return Ok(observed);
         }
-        // The first step that fails ends the turn: nothing is loosened after a tightening that
-        // failed.
-        for step in tightening.iter().chain(&loosening) {
+        // Each step of a tightening stands for itself; nothing is loosened after one that failed.
+        let mut failed = None;
+        for step in &tightening {
+            tracing::debug!(?step, "applying");
+            if let Err(error) = self.kernel.apply(step) {
+                tracing::warn!("{}", chain(&error));
+                failed.get_or_insert(error);
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        for step in &loosening {
             tracing::debug!(?step, "applying");
             self.kernel.apply(step)?;
         }
@@ -104,6 +155,34 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             self.kernel.retire()?;
         }
         Ok(held)
+    }
+
+    /// What is not held because this machine lacks what it takes. A kernel without a family needs nothing
+    /// against its sockets.
+    fn lacks(&mut self, aim: Goal<'_>) -> Vec<Shortfall> {
+        let lacking = self.kernel.lacking();
+        let unheld = unheld(aim.decision, &aim.found.inventory, &lacking);
+        let mut shortfalls = Vec::new();
+        for (function, hooks) in unheld {
+            let of_sockets = hooks.iter().all(|hook| *hook == Hook::SocketCreate);
+            let no_family = Met::Other(Errno::EAFNOSUPPORT);
+            let tried = of_sockets.then(|| self.world.try_socket(function));
+            if tried.flatten().is_some_and(|(_, met)| met == no_family) {
+                continue;
+            }
+            let names: Vec<&str> = hooks.iter().map(|hook| enforcer(*hook)).collect();
+            let why = hooks.iter().find_map(|hook| lacking.hooks.get(hook));
+            shortfalls.push(Shortfall {
+                function,
+                problem: format!(
+                    "this machine cannot have {}: {}",
+                    names.join(", "),
+                    why.map_or("", String::as_str)
+                ),
+                is_spared: true,
+            });
+        }
+        shortfalls
     }
 
     /// Has every switch follow; what could not be done. What one falls short of is not loosened by

@@ -10,23 +10,46 @@ mod verdict;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-pub use verdict::{Refusal, device, socket};
+pub use verdict::{Verdict, device, held, line_discipline, netlink, socket};
 
 /// Character-device majors run to 511 (`CHRDEV_MAJOR_MAX`, `include/linux/fs.h`).
 pub const MAJORS: usize = 512;
-/// Closed majors that one decision can name.
-pub const CLOSED_MAJORS: usize = 16;
-/// Minors of a closed major that can be excepted: 0 to 255, in words of 64. V4L2 and the media
-/// controller number their nodes in that range (`VIDEO_NUM_DEVICES`, `MEDIA_NUM_DEVICES`).
-pub const EXCEPT_WORDS: usize = 4;
+/// Majors with minors of their own that one decision can name. The first is not used: its number
+/// means that a major is open.
+pub const ROWS: usize = 32;
+/// In place of a row: the minors are in [`Decision::wide`].
+pub const WIDE: u8 = 255;
+/// Minors that a row tells apart.
+pub const MINORS: usize = 256;
+/// Minors that the wide row tells apart: usbfs numbers 128 for each bus (`USB_DEVICE_DEV`).
+pub const WIDE_MINORS: usize = 8192;
+/// Reasons that one decision can give. The first is not used: its number means that there is none.
+pub const REASONS: usize = 256;
+/// Generic netlink families that one decision can name.
+pub const NETLINKS: usize = 4;
+/// Line disciplines run to 30 (`NR_LDISCS`, `include/uapi/linux/tty.h`).
+pub const DISCIPLINES: usize = 32;
 /// Socket families run to 46 (`AF_MAX`, `include/linux/socket.h`).
 pub const FAMILIES: usize = 64;
 /// Counters: one for each reason, and one for events that found the ring buffer full.
-pub const COUNTERS: u32 = 1040;
+pub const COUNTERS: u32 = 1057;
 /// The counter of events that found the ring buffer full.
 pub const DROPPED: u32 = COUNTERS - 1;
 /// Bytes of the ring buffer of denials: some 300 events.
 pub const EVENT_BYTES: u32 = 16 * 1024;
+
+/// `BPF_DEVCG_ACC_READ`: opening for reading. LSM programs tell it the same way.
+pub const READS: u8 = 2;
+/// `BPF_DEVCG_ACC_WRITE`.
+pub const WRITES: u8 = 4;
+
+/// Beside them: what was open before may not be used either.
+pub const ENDS: u8 = 8;
+
+/// `BPF_DEVCG_DEV_BLOCK`.
+pub const BLOCK: u32 = 1;
+/// `BPF_DEVCG_DEV_CHAR`.
+pub const CHARACTER: u32 = 2;
 
 /// Hook number of the cgroup-device program.
 pub const HOOK_DEVICE_OPEN: u8 = 0;
@@ -34,39 +57,61 @@ pub const HOOK_DEVICE_OPEN: u8 = 0;
 pub const HOOK_SOCKET_CREATE: u8 = 1;
 /// Hook number of LSM `file_open`.
 pub const HOOK_FILE_OPEN: u8 = 2;
+/// Hook number of LSM `file_ioctl` and `file_ioctl_compat`.
+pub const HOOK_FILE_IOCTL: u8 = 3;
+/// Hook number of LSM `mmap_file`.
+pub const HOOK_MMAP_FILE: u8 = 4;
+/// Hook number of LSM `file_receive`.
+pub const HOOK_FILE_RECEIVE: u8 = 5;
+/// Hook number of LSM `file_permission`.
+pub const HOOK_FILE_PERMISSION: u8 = 6;
+/// Hook number of the LSM hooks on sockets that were made before.
+pub const HOOK_SOCKET_USE: u8 = 7;
+/// Hook number of LSM `netlink_send`.
+pub const HOOK_NETLINK_SEND: u8 = 8;
 
-/// A closed character-device major.
+/// Why something is refused, or told of.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(C)]
-pub struct ClosedMajor {
-    /// One bit for each minor that stays usable.
-    pub except: [u64; EXCEPT_WORDS],
-    /// Counter of refusals.
+pub struct Reason {
+    /// Which counter counts it.
     pub counter: u16,
     /// Number of the function ([`Function::index`] of the policy crate).
     ///
     /// [`Function::index`]: https://docs.rs/cardwarden-policy
     pub function: u16,
+    /// Which uses of a device node are meant: [`READS`], [`WRITES`] or both, with [`ENDS`] or without.
+    pub uses: u8,
+    /// 1 when it is only told of.
+    pub audits: u8,
     /// Unused; zero.
-    pub reserved: u32,
+    pub reserved: u16,
 }
 
-/// A socket family.
+/// The minors of one major: of each the number of its reason.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Row {
+    /// Those that can be told apart.
+    pub minors: [u8; MINORS],
+    /// Those beyond.
+    pub beyond: u8,
+    /// Unused; zero.
+    pub reserved: [u8; 7],
+}
+
+/// A generic netlink family.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(C)]
-pub struct Family {
-    /// 1 when sockets of this family are refused.
-    pub closed: u16,
-    /// Counter of refusals.
-    pub counter: u16,
-    /// Number of the function.
-    pub function: u16,
-    /// Unused; zero.
-    pub reserved: u16,
+pub struct Netlink {
+    /// The number that the kernel gave it; 0 in a place that is not used.
+    pub number: u16,
+    /// The number of its reason.
+    pub reason: u16,
 }
 
 /// Everything that the kernel refuses. It lies in an inner map of its own and is swapped as a
@@ -74,49 +119,86 @@ pub struct Family {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Decision {
-    /// For each major, 0 when it is open, else 1 + the index in `closed`.
-    pub majors: [u8; MAJORS],
-    /// The closed majors.
-    pub closed: [ClosedMajor; CLOSED_MAJORS],
-    /// The socket families.
-    pub families: [Family; FAMILIES],
+    /// For each character major, 0 when it is open, else its row, or [`WIDE`].
+    pub characters: [u8; MAJORS],
+    /// For each block major, 0 when it is open, else its row.
+    pub blocks: [u8; MAJORS],
+    /// The rows.
+    pub rows: [Row; ROWS],
+    /// The one major that has more minors than a row.
+    pub wide: [u8; WIDE_MINORS],
+    /// The reasons.
+    pub reasons: [Reason; REASONS],
+    /// For each socket family, 0 when it is open, else the number of its reason.
+    pub families: [u8; FAMILIES],
+    /// For each line discipline the same.
+    pub disciplines: [u8; DISCIPLINES],
+    /// Generic netlink families.
+    pub netlinks: [Netlink; NETLINKS],
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self {
+            minors: [0; MINORS],
+            beyond: 0,
+            reserved: [0; 7],
+        }
+    }
 }
 
 impl Default for Decision {
     fn default() -> Self {
         Self {
-            majors: [0; MAJORS],
-            closed: [ClosedMajor::default(); CLOSED_MAJORS],
-            families: [Family::default(); FAMILIES],
+            characters: [0; MAJORS],
+            blocks: [0; MAJORS],
+            rows: [Row::default(); ROWS],
+            wide: [0; WIDE_MINORS],
+            reasons: [Reason::default(); REASONS],
+            families: [0; FAMILIES],
+            disciplines: [0; DISCIPLINES],
+            netlinks: [Netlink::default(); NETLINKS],
         }
     }
 }
 
-/// The majors that a decision may close: the first look of the cgroup program, so that every other
-/// device node pays for one look-up only. At least the closed majors of the decision in force; it
-/// is widened before a decision is swapped and narrowed after.
+/// The majors and families that a decision may close: the first look of the programs that everybody meets, so
+/// that every other device node and socket pays for one look-up only. At least what the decision in force
+/// closes; it is widened before a decision is swapped and narrowed after.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Watched {
-    /// For each major, 0 when no decision closes it.
+    /// For each major, [`BLOCK`] and [`CHARACTER`] where a decision speaks of it.
     pub majors: [u8; MAJORS],
+    /// A bit for each socket family that a decision speaks of, the lowest for family 0.
+    pub families: u64,
 }
 
 impl Default for Watched {
     fn default() -> Self {
         Self {
             majors: [0; MAJORS],
+            families: 0,
         }
     }
 }
 
 impl Watched {
-    /// Whether a decision may close this major.
+    /// Whether a decision may close this major of a kind, [`BLOCK`] or [`CHARACTER`].
     #[expect(clippy::inline_always, reason = "a call costs more than the look")]
     #[inline(always)]
-    pub fn has(&self, major: u32) -> bool {
+    pub fn has(&self, kind: u32, major: u32) -> bool {
         let index = usize::try_from(major).unwrap_or(usize::MAX);
-        self.majors.get(index).is_some_and(|watched| *watched != 0)
+        self.majors
+            .get(index)
+            .is_some_and(|watched| u32::from(*watched) & kind != 0)
+    }
+
+    /// Whether a decision may close this socket family.
+    #[expect(clippy::inline_always, reason = "a call costs more than the look")]
+    #[inline(always)]
+    pub const fn has_family(&self, family: u32) -> bool {
+        family < 64 && self.families >> family & 1 != 0
     }
 }
 
@@ -126,6 +208,8 @@ pub const PERMIT_NONE: u32 = 0;
 pub const PERMIT_LOOK: u32 = 1;
 /// What is refused is not counted: the agent tries whether it is.
 pub const PERMIT_PROBE: u32 = 2;
+/// What was open before may be used, so that the agent can stop it.
+pub const PERMIT_USE: u32 = 3;
 
 /// The agent's own permission to look at one closed node, or to try refusals uncounted. It is for
 /// one thread and a fraction of a second, so that nobody can inherit it from an agent that died.
@@ -148,7 +232,7 @@ pub struct Permit {
     pub reserved: u32,
 }
 
-/// One refusal.
+/// One refusal, or what would have been one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Denial {
@@ -166,10 +250,12 @@ pub struct Denial {
     pub counter: u16,
     /// Number of the function.
     pub function: u16,
-    /// Which hook refused.
+    /// At which hook.
     pub hook: u8,
+    /// 1 when it was told of and not refused.
+    pub audited: u8,
     /// Unused; zero.
-    pub reserved: [u8; 3],
+    pub reserved: [u8; 2],
     /// The program's name (`comm`), NUL-padded.
     pub comm: [u8; 16],
 }
@@ -185,8 +271,9 @@ pub struct Field {
     pub member: &'static str,
 }
 
-/// Every field that the programs read. `file_open` needs all of them.
-pub const FIELDS: [Field; 3] = [
+/// Every field that the programs read. A program that reads one which the kernel does not tell of is not
+/// loaded; the others are.
+pub const FIELDS: [Field; 9] = [
     Field {
         symbol: "FILE_F_INODE",
         kernel_type: "file",
@@ -202,9 +289,39 @@ pub const FIELDS: [Field; 3] = [
         kernel_type: "inode",
         member: "i_rdev",
     },
+    Field {
+        symbol: "FILE_F_MODE",
+        kernel_type: "file",
+        member: "f_mode",
+    },
+    Field {
+        symbol: "SOCKET_SK",
+        kernel_type: "socket",
+        member: "sk",
+    },
+    Field {
+        symbol: "SOCK_FAMILY",
+        kernel_type: "sock_common",
+        member: "skc_family",
+    },
+    Field {
+        symbol: "SOCK_PROTOCOL",
+        kernel_type: "sock",
+        member: "sk_protocol",
+    },
+    Field {
+        symbol: "SKB_DATA",
+        kernel_type: "sk_buff",
+        member: "data",
+    },
+    Field {
+        symbol: "SKB_LEN",
+        kernel_type: "sk_buff",
+        member: "len",
+    },
 ];
 
-const _: () = assert!(size_of::<ClosedMajor>() == 40);
-const _: () = assert!(size_of::<Decision>() == 512 + 16 * 40 + 64 * 8);
+const _: () = assert!(size_of::<Reason>() == 8);
+const _: () = assert!(size_of::<Decision>() == 2 * 512 + 32 * 264 + 8192 + 256 * 8 + 64 + 32 + 16);
 const _: () = assert!(size_of::<Denial>() == 48);
 const _: () = assert!(size_of::<Permit>() == 32);

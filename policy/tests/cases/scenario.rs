@@ -70,7 +70,7 @@ impl Scenario {
                     (116, Function::Microphone),
                     (251, Function::Infrared),
                 ]),
-                others: BTreeMap::new(),
+                ..Inventory::default()
             },
             Some(nodes) => Inventory {
                 majors: nodes
@@ -83,6 +83,7 @@ impl Scenario {
                     .iter()
                     .map(|(major, minors)| (number(major), minors.clone()))
                     .collect(),
+                ..Inventory::default()
             },
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use cardwarden_policy::explain::{Authority, explain, explain_device};
 use cardwarden_policy::operation::{self, Operation};
+use cardwarden_policy::plan::{Lacking, Mode, Reason};
 use cardwarden_policy::schedule::{Fate, Ledger};
 use cardwarden_policy::{
     Context, Decision, Inventory, KernelState, Plan, Policy, Source, Standing, Step, Table,
@@ -137,7 +138,7 @@ impl Device<'_> {
     }
 
     fn plans(&mut self, decision: &Decision, text: &mut String) {
-        let goal = goal(decision, &self.inventory, false);
+        let goal = goal(decision, &self.inventory, false, &Lacking::default());
         let before = std::mem::replace(&mut self.kernel, goal.clone());
         let fresh = plan(&KernelState::default(), &goal);
         steps("plan from nothing", &fresh, text);
@@ -201,19 +202,36 @@ fn steps(heading: &str, plan: &Plan, text: &mut String) {
 }
 
 fn table_words(table: &Table) -> String {
-    let majors = table.majors.iter().map(|(major, closed)| {
-        let except = if closed.except.is_empty() {
+    let words = |reason: &Reason| {
+        let audited = match reason.mode {
+            Mode::Refuse => "",
+            Mode::Audit => ", told of only",
+        };
+        format!("({}, counter {}{audited})", reason.function, reason.counter)
+    };
+    let majors = table.majors.iter().map(|((_, number), major)| {
+        let except: Vec<u32> = major
+            .minors()
+            .iter()
+            .filter(|(_, reason)| reason.is_none())
+            .map(|(minor, _)| *minor)
+            .collect();
+        let except = if except.is_empty() {
             String::new()
         } else {
-            format!(" but minors {:?}", closed.except)
+            let minors: std::collections::BTreeSet<u32> = except.into_iter().collect();
+            format!(" but minors {minors:?}")
         };
-        let (function, counter) = (closed.function, closed.counter);
-        format!("major {major} ({function}, counter {counter}){except}")
+        let default = major
+            .default_reason()
+            .as_ref()
+            .map_or_else(String::new, words);
+        format!("major {number} {default}{except}")
     });
-    let families = table.families.iter().map(|(family, closed)| {
-        let (function, counter) = (closed.function, closed.counter);
-        format!("family {family} ({function}, counter {counter})")
-    });
+    let families = table
+        .families
+        .iter()
+        .map(|(family, reason)| format!("family {family} {}", words(reason)));
     let all: Vec<String> = majors.chain(families).collect();
     if all.is_empty() {
         "refuse nothing".to_owned()

@@ -1,58 +1,149 @@
 //! Laws of plans.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use cardwarden_policy::plan::{ClosedFamily, ClosedMajor};
-use cardwarden_policy::{Hook, KernelState, Plan, Table, plan};
+use cardwarden_policy::plan::{
+    Carried, Carrier, Kind, Lacking, Major, Mode, Opens, Reason, unheld,
+};
+use cardwarden_policy::{
+    Context, Decision, Function, Hook, Inventory, KernelState, Plan, Source, Standing, Table,
+    Verdict, decide, goal, plan,
+};
 use proptest::prelude::*;
 
 use crate::arbitrary::function;
 
+const MAJORS: [u32; 3] = [81, 116, 237];
+const OPENS: [Opens; 3] = [Opens::Reading, Opens::Writing, Opens::All];
+
 prop_compose! {
-    fn table()(
-        majors in prop::collection::btree_map(
-            prop::sample::select(vec![81_u32, 236, 237]),
-            (function(), 0_u16..20, prop::collection::btree_set(0_u32..6, 0..4)),
-            0..3,
-        ),
-        families in prop::collection::btree_map(
-            prop::sample::select(vec![23_u8, 31, 39]), (function(), 0_u16..20), 0..3,
-        ),
-    ) -> Table {
-        Table {
-            majors: majors.into_iter().map(|(major, (function, counter, except))| {
-                (major, ClosedMajor { function, counter, except })
-            }).collect(),
-            families: families.into_iter().map(|(family, (function, counter))| {
-                (family, ClosedFamily { function, counter })
-            }).collect(),
-        }
+    fn reason()(
+        function in function(),
+        counter in 0_u16..20,
+        mode in prop::sample::select(vec![Mode::Refuse, Mode::Audit]),
+        opens in prop::sample::select(OPENS.to_vec()),
+        ends in any::<bool>(),
+    ) -> Reason {
+        Reason { function, counter, mode, opens, ends }
     }
 }
 
 prop_compose! {
-    fn state()(
-        table in table(),
-        hooks in prop::collection::btree_set(
-            prop::sample::select(vec![Hook::DeviceOpen, Hook::SocketCreate, Hook::FileOpen]), 0..4,
+    fn major()(
+        default in prop::option::of(reason()),
+        minors in prop::collection::btree_map(0_u32..6, prop::option::of(reason()), 0..4),
+    ) -> Major {
+        let mut major = Major::new(default);
+        for (minor, reason) in minors {
+            major.set(minor, reason);
+        }
+        major
+    }
+}
+
+prop_compose! {
+    fn table()(
+        majors in prop::collection::btree_map(
+            (
+                prop::sample::select(vec![Kind::Character, Kind::Block]),
+                prop::sample::select(MAJORS.to_vec()),
+            ),
+            major(), 0..4,
         ),
-    ) -> KernelState {
+        families in prop::collection::btree_map(
+            prop::sample::select(vec![23_u8, 31, 39]), reason(), 0..3,
+        ),
+        netlink in prop::collection::btree_map(30_u16..32, reason(), 0..2),
+    ) -> Table {
+        let mut table = Table { majors, families, netlink, ..Table::default() };
+        table.majors.retain(|_, major| !major.is_open());
+        table
+    }
+}
+
+fn hooks() -> impl Strategy<Value = BTreeSet<Hook>> {
+    prop::collection::btree_set(prop::sample::select(Hook::ALL.to_vec()), 0..9)
+}
+
+prop_compose! {
+    fn state()(table in table(), hooks in hooks()) -> KernelState {
         KernelState { table, hooks }
     }
 }
 
 /// Everything that a state could refuse.
-fn refusals(state: &KernelState) -> BTreeSet<(u32, u32)> {
-    let devices = [81, 236, 237]
+fn refusals(state: &KernelState) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for major in MAJORS {
+        for minor in 0..8 {
+            for kind in [Kind::Character, Kind::Block] {
+                for opens in OPENS {
+                    if state.refuses_open(kind, major, minor, opens) {
+                        all.insert(format!("{kind:?} {major}:{minor} {opens:?}"));
+                    }
+                }
+                for hook in Hook::ALL {
+                    if state.refuses_use(hook, kind, major, minor) {
+                        all.insert(format!("{kind:?} {major}:{minor} {hook:?}"));
+                    }
+                }
+            }
+        }
+    }
+    for (family, hook) in [23, 31, 39]
         .into_iter()
-        .flat_map(|major| (0..8).map(move |minor| (major, minor)))
-        .filter(|(major, minor)| state.refuses_device(*major, *minor));
-    let sockets = [23_u8, 31, 39]
-        .into_iter()
-        .filter(|family| state.refuses_family(*family));
-    devices
-        .chain(sockets.map(|family| (u32::MAX, u32::from(family))))
-        .collect()
+        .flat_map(|family| Hook::ALL.map(|hook| (family, hook)))
+    {
+        if state.refuses_socket(hook, family) {
+            all.insert(format!("{family} {hook:?}"));
+        }
+    }
+    all.extend(
+        (30..32)
+            .filter(|number| state.refuses_netlink(*number))
+            .map(|number| format!("netlink {number}")),
+    );
+    all
+}
+
+/// A decision that disables some functions, and audits others.
+fn decision(disabled: &BTreeSet<Function>, audited: &BTreeSet<Function>) -> Decision {
+    let mut decision = decide(&Standing::Absent, &[], &Context::default(), None);
+    for (function, ruling) in &mut decision.rulings {
+        ruling.source = Source::Baseline;
+        if disabled.contains(function) {
+            ruling.verdict = Verdict::Disabled;
+        }
+        if audited.contains(function) {
+            ruling.audited.push("watch".to_owned());
+        }
+    }
+    decision
+}
+
+fn inventory(open_before: BTreeSet<Function>) -> Inventory {
+    Inventory {
+        majors: BTreeMap::from([
+            (81, Function::Camera),
+            (116, Function::Microphone),
+            (237, Function::Infrared),
+        ]),
+        others: BTreeMap::from([(81, [5].into())]),
+        nodes: BTreeMap::from([(
+            (Kind::Character, 10, 137),
+            Carrier {
+                functions: BTreeMap::from([(Function::Bluetooth, Carried::ByAnyUse)]),
+                port: None,
+            },
+        )]),
+        netlink: BTreeMap::from([(30, Function::Nfc)]),
+        has_serial_hci: false,
+        open_before,
+    }
+}
+
+fn functions() -> impl Strategy<Value = BTreeSet<Function>> {
+    prop::collection::btree_set(function(), 0..6)
 }
 
 proptest! {
@@ -71,7 +162,7 @@ proptest! {
     #[test]
     fn every_prefix_refuses_what_both_ends_refuse(observed in state(), goal in state()) {
         let both: BTreeSet<_> =
-            refusals(&observed).intersection(&refusals(&goal)).copied().collect();
+            refusals(&observed).intersection(&refusals(&goal)).cloned().collect();
         let Plan { tightening, loosening } = plan(&observed, &goal);
         let mut state = observed.clone();
         for step in &tightening {
@@ -86,11 +177,68 @@ proptest! {
     }
 
     #[test]
+    fn a_tightening_of_which_steps_fail_loosens_nothing(
+        observed in state(), goal in state(), taken in prop::collection::vec(any::<bool>(), 20),
+    ) {
+        let steps = plan(&observed, &goal).tightening;
+        let mut state = observed.clone();
+        for (step, _) in steps.iter().zip(taken).filter(|(_, taken)| *taken) {
+            state = state.after(step);
+        }
+        prop_assert!(refusals(&state).is_superset(&refusals(&observed)));
+    }
+
+    #[test]
     fn a_step_may_be_repeated(observed in state(), goal in state()) {
         let Plan { tightening, loosening } = plan(&observed, &goal);
         for step in tightening.iter().chain(&loosening) {
             let once = observed.clone().after(step);
             prop_assert_eq!(once.clone().after(step), once);
+        }
+    }
+
+    #[test]
+    fn hooks_for_what_was_open_before_are_there_only_while_it_is(
+        disabled in functions(), audited in functions(), open in functions(),
+    ) {
+        let decision = decision(&disabled, &audited);
+        let held = goal(&decision, &inventory(open.clone()), false, &Lacking::default());
+        if disabled.is_empty() && audited.is_empty() {
+            prop_assert_eq!(&held, &KernelState::default());
+        }
+        let revoking = Hook::OF_DESCRIPTORS.into_iter().chain(Hook::OF_SOCKETS);
+        if revoking.into_iter().any(|hook| held.hooks.contains(&hook)) {
+            prop_assert!(disabled.intersection(&open).next().is_some());
+        }
+        prop_assert_eq!(
+            held.hooks.contains(&Hook::NetlinkSend),
+            disabled.contains(&Function::Nfc) || audited.contains(&Function::Nfc)
+        );
+    }
+
+    #[test]
+    fn what_is_audited_and_not_disabled_is_not_refused(audited in functions()) {
+        let decision = decision(&BTreeSet::new(), &audited);
+        let held = goal(&decision, &inventory(audited.clone()), true, &Lacking::default());
+        prop_assert_eq!(refusals(&held), BTreeSet::new());
+    }
+
+    #[test]
+    fn what_a_machine_lacks_is_left_out_and_named(disabled in functions(), lacking in hooks()) {
+        let decision = decision(&disabled, &BTreeSet::new());
+        let inventory = inventory(disabled.clone());
+        let lacking = Lacking {
+            hooks: lacking.into_iter().map(|hook| (hook, String::new())).collect(),
+            needless: BTreeSet::new(),
+        };
+        let all = goal(&decision, &inventory, false, &Lacking::default());
+        let held = goal(&decision, &inventory, false, &lacking);
+        prop_assert_eq!(&held.table, &all.table);
+        prop_assert!(held.hooks.iter().all(|hook| !lacking.hooks.contains_key(hook)));
+        let unheld = unheld(&decision, &inventory, &lacking);
+        for hook in all.hooks.difference(&held.hooks) {
+            let stands_in = *hook == Hook::DeviceOpen && held.hooks.contains(&Hook::FileOpen);
+            prop_assert!(stands_in || unheld.values().any(|hooks| hooks.contains(hook)));
         }
     }
 }

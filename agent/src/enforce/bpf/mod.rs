@@ -5,6 +5,7 @@
 //! makes its own folder, brings itself fully into force, and only then lets the older go
 //! ([`Kernel::retire`]): refusals add up, so there is no gap.
 
+pub(crate) mod loader;
 mod object;
 mod offsets;
 pub(crate) mod refusals;
@@ -12,30 +13,28 @@ mod syscall;
 mod table;
 mod wire;
 
+use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError, RingBuf};
-use aya::programs::links::PinnedLink;
-use cardwarden_ebpf_abi::{Decision, PERMIT_LOOK, PERMIT_PROBE, Permit, Watched};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::{CgroupDevice, Lsm, ProgramError};
+use cardwarden_ebpf_abi::{Decision, PERMIT_LOOK, PERMIT_PROBE, PERMIT_USE, Permit, Watched};
 use cardwarden_policy::explain::chain;
+use cardwarden_policy::plan::Lacking;
 use cardwarden_policy::{Hook, KernelState, Step, Table};
 use sha2::{Digest as _, Sha256};
 
 use super::{Error, Kernel, Permission};
-use object::Object;
 use wire::Wire;
 
 /// Where builds have their folders.
 const PINS: &str = "/sys/fs/bpf/cardwarden";
-/// The hooks, and the names of their links' pins.
-const LINKS: [(Hook, &str); 3] = [
-    (Hook::DeviceOpen, "link_device_open"),
-    (Hook::SocketCreate, "link_socket_create"),
-    (Hook::FileOpen, "link_file_open"),
-];
-/// `BPF_MAP_TYPE_ARRAY` (`enum bpf_map_type`, `include/uapi/linux/bpf.h`).
-const MAP_TYPE_ARRAY: u32 = 2;
+/// The root of cgroup v2.
+const CGROUP: &str = "/sys/fs/cgroup";
+/// The security modules that are in use.
+const MODULES: &str = "/sys/kernel/security/lsm";
 /// How long a permission lasts, in nanoseconds.
 const PERMIT_NS: u64 = 200_000_000;
 
@@ -43,7 +42,7 @@ const PERMIT_NS: u64 = 200_000_000;
 pub(crate) struct Programs {
     folder: PathBuf,
     second_lock: bool,
-    object: Option<Object>,
+    lacking: Lacking,
     decision: ArrayOfMaps<MapData, Array<MapData, Wire<Decision>>>,
     watched: Array<MapData, Wire<Watched>>,
     refusals: Array<MapData, u64>,
@@ -66,8 +65,7 @@ impl Programs {
         })?;
         if !object::MAPS.iter().all(|name| folder.join(name).exists()) {
             // An earlier run that was killed in between left some of the pins.
-            make_decision(&folder)?;
-            drop(Object::load(&folder, false)?);
+            loader::load(&folder, &[Hook::DeviceOpen])?;
         }
         Ok(Self {
             decision: open_map(&folder, "DECISION", Map::ArrayOfMaps)?,
@@ -76,7 +74,7 @@ impl Programs {
             permit: open_map(&folder, "PERMIT", Map::Array)?,
             folder,
             second_lock,
-            object: None,
+            lacking: lacking(),
         })
     }
 
@@ -85,22 +83,68 @@ impl Programs {
         open_map(&self.folder, "EVENTS", Map::RingBuf)
     }
 
-    /// The object, loaded at its first use.
-    fn object(&mut self) -> Result<&mut Object, Error> {
-        if self.object.is_none() {
-            self.object = Some(Object::load(&self.folder, self.second_lock)?);
+    /// Loads what is not loaded of what may be needed. The first program of all needs nothing of the
+    /// kernel's types and is loaded alone, so that it is in force before theirs are read.
+    fn load(&mut self, asked: Hook) -> Result<(), Error> {
+        let is_missing = |hook: &Hook| {
+            let is_wanted = *hook != Hook::FileOpen
+                || self.second_lock
+                || self.lacking.hooks.contains_key(&Hook::DeviceOpen);
+            is_wanted && self.can_have(*hook) && !loader::pin(&self.folder, *hook).exists()
+        };
+        let missing: Vec<Hook> = if asked == Hook::DeviceOpen {
+            vec![asked]
+        } else {
+            Hook::ALL.into_iter().filter(is_missing).collect()
+        };
+        for failure in loader::load(&self.folder, &missing)? {
+            let Some(hook) = failure.hook() else {
+                continue;
+            };
+            if failure.is_needless {
+                self.lacking.needless.insert(hook);
+            } else {
+                tracing::warn!("{}", failure.why);
+                self.lacking.hooks.insert(hook, failure.why);
+            }
         }
-        self.object
-            .as_mut()
-            .ok_or(Error::Missing { name: "object" })
+        Ok(())
+    }
+
+    fn can_have(&self, hook: Hook) -> bool {
+        !self.lacking.hooks.contains_key(&hook) && !self.lacking.needless.contains(&hook)
+    }
+
+    /// Attaches the program of a hook and pins the link.
+    fn attach(&mut self, hook: Hook) -> Result<(), Error> {
+        let program = loader::pin(&self.folder, hook);
+        if !program.exists() {
+            self.load(hook)?;
+        }
+        let failed = |source: ProgramError| Error::Attach {
+            hook,
+            source: Box::new(source),
+        };
+        let link = |source: Box<dyn std::error::Error + Send + Sync>| Error::Link { hook, source };
+        let pin = self.pin(hook);
+        if hook == Hook::DeviceOpen {
+            let program = CgroupDevice::from_pin(&program).map_err(failed)?;
+            let program = program.fd().map_err(failed)?;
+            return File::open(CGROUP)
+                .and_then(|cgroup| syscall::attach_and_pin(program.as_fd(), cgroup.as_fd(), &pin))
+                .map_err(|error| link(Box::new(error)));
+        }
+        let mut program = Lsm::from_pin(&program).map_err(failed)?;
+        let id = program.attach().map_err(failed)?;
+        let attached: FdLink = program.take_link(id).map_err(failed)?.into();
+        attached
+            .pin(&pin)
+            .map(drop)
+            .map_err(|error| link(Box::new(error)))
     }
 
     fn pin(&self, hook: Hook) -> PathBuf {
-        let name = LINKS
-            .iter()
-            .find(|(named, _)| *named == hook)
-            .map_or("link", |(_, name)| name);
-        self.folder.join(name)
+        self.folder.join(format!("link_{}", hook.program()))
     }
 
     fn table(&self) -> Result<Table, Error> {
@@ -146,7 +190,7 @@ impl Programs {
         let old = self.table()?;
         self.watch(&table.or(&old))?;
         let mut inner = Array::create(1, 0).map_err(access)?;
-        inner.set(0, Wire(decision), 0).map_err(access)?;
+        inner.set(0, Wire(*decision), 0).map_err(access)?;
         self.decision.set(0, &inner, 0).map_err(access)?;
         self.watch(table)
     }
@@ -167,8 +211,8 @@ impl Programs {
 impl Kernel for Programs {
     fn observe(&mut self) -> Result<KernelState, Error> {
         let mut hooks = std::collections::BTreeSet::new();
-        for (hook, name) in LINKS {
-            let pin = self.folder.join(name);
+        for hook in Hook::ALL {
+            let pin = self.pin(hook);
             if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
                 hooks.insert(hook);
             }
@@ -187,8 +231,12 @@ impl Kernel for Programs {
                 if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
                     return Ok(());
                 }
-                let attached = self.object().and_then(|object| object.attach(*hook, &pin));
-                crate::heap::give_back();
+                let attached = self.attach(*hook);
+                if let Err(error @ Error::Attach { .. }) = &attached
+                    && self.can_have(*hook)
+                {
+                    self.lacking.hooks.insert(*hook, chain(error));
+                }
                 attached
             }
             Step::Detach(hook) => self.detach(*hook),
@@ -196,16 +244,13 @@ impl Kernel for Programs {
     }
 
     fn prepare(&mut self) {
-        let lock = self.second_lock.then_some(Hook::FileOpen);
-        for hook in [Hook::DeviceOpen, Hook::SocketCreate]
-            .into_iter()
-            .chain(lock)
-        {
-            if let Err(error) = self.object().and_then(|object| object.prepare(hook)) {
-                tracing::warn!("{}", chain(&error));
-            }
+        if let Err(error) = self.load(Hook::SocketCreate) {
+            tracing::warn!("{}", chain(&error));
         }
-        crate::heap::give_back();
+    }
+
+    fn lacking(&self) -> Lacking {
+        self.lacking.clone()
     }
 
     fn retire(&mut self) -> Result<(), Error> {
@@ -238,6 +283,7 @@ impl Kernel for Programs {
         let thread = u64::try_from(nix::unistd::gettid().as_raw()).unwrap_or_default();
         let (pid_tgid, mode, major, minor) = match what {
             Permission::Look { major, minor } => (us << 32 | thread, PERMIT_LOOK, major, minor),
+            Permission::Use => (us << 32 | thread, PERMIT_USE, 0, 0),
             Permission::Probe { process } => {
                 let them = u64::from(process);
                 (them << 32 | them, PERMIT_PROBE, 0, 0)
@@ -267,22 +313,23 @@ impl Kernel for Programs {
     }
 }
 
-/// Makes the outer map of the decisions, unless it is there.
-fn make_decision(folder: &Path) -> Result<(), Error> {
-    let pin = folder.join("DECISION");
-    if pin.exists() {
-        return Ok(());
+/// What this machine lacks, as far as it says so itself. Where it says nothing, trying tells.
+fn lacking() -> Lacking {
+    let mut lacking = Lacking::default();
+    let modules = std::fs::read_to_string(MODULES);
+    if let Ok(modules) = &modules
+        && !modules.trim().split(',').any(|module| module == "bpf")
+    {
+        for hook in Hook::ALL.into_iter().filter(|hook| hook.is_lsm()) {
+            let why = "`bpf` is not among the security modules of this kernel (`lsm=`)";
+            lacking.hooks.insert(hook, why.to_owned());
+        }
     }
-    let size = u32::try_from(size_of::<Decision>()).unwrap_or(u32::MAX);
-    let template = aya_obj::Map::new_from_params(MAP_TYPE_ARRAY, 4, size, 1, 0);
-    let template = MapData::create(template, "template", None).map_err(|source| Error::Map {
-        path: pin.display().to_string(),
-        source: Box::new(source),
-    })?;
-    syscall::make_outer_and_pin(template.fd().as_fd(), &pin).map_err(|source| Error::Pins {
-        path: pin.display().to_string(),
-        source,
-    })
+    if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        let why = "cgroup v2 is not mounted at /sys/fs/cgroup";
+        lacking.hooks.insert(Hook::DeviceOpen, why.to_owned());
+    }
+    lacking
 }
 
 /// Opens a pinned map as what it is.

@@ -30,7 +30,7 @@ impl Readable for Image {
     }
 }
 
-/// The offset of each of [`FIELDS`], in bytes, in their order.
+/// The offset of each of [`FIELDS`] that the kernel tells of, in bytes.
 pub(super) fn resolve() -> Result<Vec<(&'static str, u32)>, Error> {
     resolve_in(Path::new(BTF))
 }
@@ -42,17 +42,21 @@ fn resolve_in(path: &Path) -> Result<Vec<(&'static str, u32)>, Error> {
         .map_err(|error| missing(format!("anything ({}: {error})", path.display())))?;
     let types =
         TypeInformation::new(&image).map_err(|error| missing(format!("anything ({error:?})")))?;
-    FIELDS
+    let offsets = FIELDS
         .iter()
-        .map(|field| {
+        .filter_map(|field| {
             let name = format!("{}.{}", field.kernel_type, field.member);
             let offset = types
                 .id_of(field.kernel_type)
                 .and_then(|id| types.offset_of(id, field.member).ok());
             match offset {
-                Some((_, Offset::ByteOffset(offset))) => Ok((field.symbol, offset)),
-                Some((_, Offset::BitOffsetAndSize(..))) | None => Err(missing(name)),
+                Some((_, Offset::ByteOffset(offset))) => Some((field.symbol, offset)),
+                Some((_, Offset::BitOffsetAndSize(..))) | None => {
+                    tracing::warn!("{}", missing(name));
+                    None
+                }
             }
         })
-        .collect()
+        .collect();
+    Ok(offsets)
 }

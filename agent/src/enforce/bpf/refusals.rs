@@ -29,6 +29,8 @@ pub(crate) struct Refused {
     pub(crate) pid: u32,
     /// Its user.
     pub(crate) uid: u32,
+    /// Whether it was told of and not refused.
+    pub(crate) is_audited: bool,
 }
 
 /// The stream.
@@ -75,6 +77,7 @@ fn parse(bytes: &[u8]) -> Option<Refused> {
         program: String::from_utf8_lossy(&name).into_owned(),
         pid: record.tgid,
         uid: record.uid,
+        is_audited: record.audited != 0,
     })
 }
 

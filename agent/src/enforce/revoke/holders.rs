@@ -4,9 +4,9 @@
 //! containers; and a descriptor says which device it is of, whatever the name under which it was
 //! opened and in whichever mount namespace.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use cardwarden_policy::Function;
@@ -16,44 +16,33 @@ use super::syscall::{self, Kind};
 
 /// One descriptor of something closed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Holder {
+pub(super) struct Holder {
     /// The function that it is of.
-    pub(crate) function: Function,
+    pub(super) function: Function,
     /// The program's name (`comm`, at most 15 bytes).
-    pub(crate) program: String,
+    pub(super) program: String,
     /// Its process.
-    pub(crate) pid: i32,
+    pub(super) pid: i32,
     /// Its user.
-    pub(crate) uid: u32,
+    pub(super) uid: u32,
     /// The number of the descriptor.
-    pub(crate) number: i32,
+    pub(super) number: i32,
 }
 
-/// Everybody who has something open that is closed.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Holders(pub(super) Vec<Holder>);
-
-impl Holders {
-    /// The functions that are held.
-    pub(crate) fn functions(&self) -> BTreeSet<Function> {
-        self.0.iter().map(|holder| holder.function).collect()
+/// Looks at every descriptor of every process but this one. A process that ends meanwhile has nothing
+/// open; when nothing is closed, nothing is looked at.
+pub(super) fn find(proc: &Path, closed: &Closed) -> Vec<Holder> {
+    let mut found = Vec::new();
+    if closed.is_empty() {
+        return found;
     }
-
-    /// Looks at every descriptor of every process but this one. A process that ends meanwhile has
-    /// nothing open; when nothing is closed, nothing is looked at.
-    pub(super) fn find(proc: &Path, closed: &Closed) -> Self {
-        let mut found = Vec::new();
-        if closed.is_empty() {
-            return Self(found);
+    let own = nix::unistd::getpid().as_raw();
+    for (pid, folder) in numbered(proc) {
+        if pid != own {
+            look(pid, &folder, closed, &mut found);
         }
-        let own = nix::unistd::getpid().as_raw();
-        for (pid, folder) in numbered(proc) {
-            if pid != own {
-                look(pid, &folder, closed, &mut found);
-            }
-        }
-        Self(found)
     }
+    found
 }
 
 /// Looks at the descriptors of one process.
@@ -62,7 +51,7 @@ fn look(pid: i32, folder: &Path, closed: &Closed, found: &mut Vec<Holder>) {
     let mut who = None;
     for (number, path) in numbered(&folder.join("fd")) {
         let function = match syscall::kind(&path) {
-            Ok(Kind::Node { major, minor }) => closed.node(major, minor),
+            Ok(Kind::Node { major, minor }) => closed.node(major, minor, reads(&path)),
             Ok(Kind::Socket) => socket(&mut process, pid, number, closed),
             Ok(Kind::Other) | Err(_) => None,
         };
@@ -86,7 +75,7 @@ fn socket(
     number: i32,
     closed: &Closed,
 ) -> Option<Function> {
-    if closed.table.families.is_empty() {
+    if !closed.has_families() {
         return None;
     }
     if process.is_none() {
@@ -94,6 +83,12 @@ fn socket(
     }
     let duplicate = syscall::duplicate(process.as_ref()?, number).ok()?;
     closed.family(syscall::family(duplicate).ok()?)
+}
+
+/// Whether a descriptor is open for reading, as its link in `/proc` says (`proc_pid_fd(5)`).
+fn reads(link: &Path) -> bool {
+    let mode = fs::symlink_metadata(link).map(|met| met.permissions().mode());
+    mode.is_ok_and(|mode| mode & 0o400 != 0)
 }
 
 /// The name and the user of a process.

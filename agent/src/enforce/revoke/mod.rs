@@ -15,25 +15,24 @@ mod when;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cardwarden_policy::Function;
+use cardwarden_policy::{Function, Hook, KernelState};
 use nix::errno::Errno;
 
 use self::closed::Closed;
-use self::holders::{Holder, Holders};
+use self::holders::Holder;
 use self::stop::Stopped;
 use self::when::Look;
-use super::{Goal, Shortfall};
+use super::{Kernel, Permission, Shortfall};
 
 /// Stops what was open before.
 #[derive(Debug)]
 pub(crate) struct Revoke {
     proc: PathBuf,
     last: Option<Look>,
-    /// Who had something open at the last look, and still has it.
-    left: Holders,
-    shortfalls: Vec<Shortfall>,
+    /// Who had something open at the last look and still has it, and what became of its use.
+    left: Vec<(Holder, Result<Stopped, Errno>)>,
 }
 
 impl Revoke {
@@ -42,80 +41,128 @@ impl Revoke {
         Self {
             proc: proc.to_owned(),
             last: None,
-            left: Holders::default(),
-            shortfalls: Vec::new(),
+            left: Vec::new(),
         }
     }
 
     /// The functions of which somebody had something open at the last look.
     pub(crate) fn open_before(&self) -> BTreeSet<Function> {
-        self.left.functions()
+        self.left
+            .iter()
+            .map(|(holder, _)| holder.function)
+            .collect()
     }
 
-    /// Looks, if it is time to, and stops whom it finds; what could not be stopped. To be called
-    /// once nothing new can be opened. `is_use_refused`: whether the kernel refuses to let what is
-    /// open be used; where it does not, a program that was stopped could start again, and that is a
-    /// shortfall.
-    pub(crate) fn follow(
-        &mut self,
-        goal: Goal<'_>,
-        is_use_refused: impl Fn(Function) -> bool,
-    ) -> Vec<Shortfall> {
-        self.follow_at(&Closed::of(goal), is_use_refused, Instant::now());
-        self.shortfalls.clone()
+    /// Looks, if it is time to, and stops whom it finds. To be called once nothing new can be opened.
+    pub(crate) fn follow(&mut self, goal: &KernelState, kernel: &mut dyn Kernel) {
+        self.follow_at(&Closed::of(&goal.table), kernel, Instant::now());
     }
 
-    fn follow_at(
-        &mut self,
-        closed: &Closed,
-        is_use_refused: impl Fn(Function) -> bool,
-        now: Instant,
-    ) {
+    /// Looks once more and stops whom it finds: before the kernel refused the use of what is open, a
+    /// program could start again.
+    pub(crate) fn again(&mut self, goal: &KernelState, kernel: &mut dyn Kernel) {
+        self.look(&Closed::of(&goal.table), kernel, Instant::now());
+    }
+
+    /// How long until the next look is due, while somebody has something open.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        let last = self.last.as_ref().filter(|last| last.was_held)?;
+        Some(last.wait.saturating_sub(last.at.elapsed()))
+    }
+
+    /// What could not be stopped; and, where the kernel does not refuse the use of what is open, who
+    /// could start again.
+    pub(crate) fn shortfalls(&mut self, held: &KernelState) -> Vec<Shortfall> {
+        let is_refused = |function| is_use_refused(held, function);
+        let mut shortfalls: Vec<Shortfall> = Vec::new();
+        for (holder, stopped) in &self.left {
+            // Once for all descriptors of a program that say the same.
+            let one = report(holder, *stopped, is_refused(holder.function));
+            shortfalls.extend(one.filter(|one| !shortfalls.contains(one)));
+        }
+        let are_all = self.left.iter().all(|(one, _)| is_refused(one.function));
+        if let Some(last) = &mut self.last {
+            last.is_use_refused = are_all;
+        }
+        shortfalls
+    }
+
+    fn follow_at(&mut self, closed: &Closed, kernel: &mut dyn Kernel, now: Instant) {
         if closed.is_empty() {
             *self = Self::new(&self.proc);
-            return;
-        }
-        if !when::is_due(self.last.as_ref(), closed, now) {
+        } else if when::is_due(self.last.as_ref(), closed, now) {
+            self.look(closed, kernel, now);
+        } else {
             self.keep(closed);
-            return;
         }
-        let found = Holders::find(&self.proc, closed);
-        self.left.0.clear();
-        self.shortfalls.clear();
-        for holder in found.0 {
+    }
+
+    fn look(&mut self, closed: &Closed, kernel: &mut dyn Kernel, now: Instant) {
+        let before = std::mem::take(&mut self.left);
+        for holder in holders::find(&self.proc, closed) {
+            // For each anew, since it lasts a fraction of a second and a machine may have thousands of
+            // programs. Without it, only what is refused already cannot be stopped, and that is told.
+            if let Err(error) = kernel.permit(Permission::Use) {
+                tracing::warn!(
+                    "cannot permit the agent to stop {}: {error}",
+                    holder.program
+                );
+            }
             let stopped = stop::stop(&holder, closed);
+            kernel.revoke_permit();
             if stopped == Ok(Stopped::Gone) {
                 continue;
             }
-            let is_use_refused = is_use_refused(holder.function);
-            self.shortfalls
-                .extend(report(&holder, stopped, is_use_refused));
-            self.left.0.push(holder);
+            let is_known = before.iter().any(|(known, _)| *known == holder);
+            if stopped == Ok(Stopped::Done) && !is_known {
+                let Holder {
+                    function,
+                    program,
+                    pid,
+                    uid,
+                    ..
+                } = &holder;
+                tracing::info!(%function, program, pid, uid, "was stopped using it");
+            }
+            self.left.push((holder, stopped));
         }
+        let wait = when::wait(self.last.as_ref(), closed);
         self.last = Some(Look {
-            wait: when::wait(self.last.as_ref(), closed),
+            wait,
             closed: closed.clone(),
-            was_held: !self.left.0.is_empty(),
+            was_held: !self.left.is_empty(),
+            is_use_refused: false,
             at: now,
         });
     }
 
     /// Forgets functions that are no longer closed.
     fn keep(&mut self, closed: &Closed) {
-        let nodes = closed.table.majors.values().map(|closed| closed.function);
-        let families = closed.table.families.values().map(|closed| closed.function);
-        let functions: BTreeSet<Function> = nodes.chain(families).collect();
-        self.left.0.retain(|one| functions.contains(&one.function));
-        self.shortfalls
-            .retain(|one| functions.contains(&one.function));
+        self.left.retain(|(one, _)| closed.closes(one.function));
         if let Some(last) = &mut self.last {
             last.closed = closed.clone();
-            last.was_held = !self.left.0.is_empty();
+            last.was_held = !self.left.is_empty();
         }
     }
 }
 
-/// Tells what became of what one program had open; what is to be said against it.
+/// Whether the kernel refuses the use of what is open of a function. The twin for 32-bit programs is
+/// not asked for: older kernels do not have it, and ask its sister.
+fn is_use_refused(held: &KernelState, function: Function) -> bool {
+    let concerns = held.table.concerns(function);
+    let each = [
+        (concerns.held_nodes, Hook::OF_DESCRIPTORS.as_slice()),
+        (concerns.families, Hook::OF_SOCKETS.as_slice()),
+    ];
+    each.into_iter()
+        .filter(|(needs, _)| *needs)
+        .flat_map(|(_, hooks)| hooks)
+        .filter(|hook| **hook != Hook::FileIoctlCompat)
+        .all(|hook| held.hooks.contains(hook))
+}
+
+/// What is to be said against what became of one program's use. Where it could go on, another attempt
+/// does not help: it is looked for again and again.
 fn report(
     holder: &Holder,
     stopped: Result<Stopped, Errno>,
@@ -125,30 +172,20 @@ fn report(
         function,
         program,
         pid,
-        uid,
         number,
+        ..
     } = holder;
-    let problem = match stopped {
-        Ok(Stopped::Done) => {
-            tracing::info!(%function, program, pid, uid, "was stopped using it");
-            "has it open since before, and could start again"
-        }
-        Ok(Stopped::Idle | Stopped::Gone) => "has it open since before, and could use it",
-        Err(error) => {
-            let problem = format!(
-                "{program} ({pid}) could not be stopped at descriptor {number}: {error}; end the program"
-            );
-            return Some(shortfall(*function, problem));
+    let why = match stopped {
+        Err(error) => format!("could not be stopped at descriptor {number}: {error}"),
+        Ok(_) if is_use_refused => return None,
+        Ok(Stopped::Done) => "has it open since before, and could start again".to_owned(),
+        Ok(Stopped::Idle | Stopped::Gone) => {
+            "has it open since before, and could use it".to_owned()
         }
     };
-    let problem = format!("{program} ({pid}) {problem}: end the program");
-    (!is_use_refused).then(|| shortfall(*function, problem))
-}
-
-fn shortfall(function: Function, problem: String) -> Shortfall {
-    Shortfall {
-        function,
-        problem,
-        is_spared: false,
-    }
+    Some(Shortfall {
+        function: *function,
+        problem: format!("{program} ({pid}) {why}: end the program"),
+        is_spared: stopped.is_ok(),
+    })
 }

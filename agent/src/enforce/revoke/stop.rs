@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use cardwarden_policy::Function;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 
 use super::closed::Closed;
@@ -35,13 +36,18 @@ pub(super) fn stop(holder: &Holder, closed: &Closed) -> Result<Stopped, Errno> {
         Err(error) => return Err(error),
     };
     match syscall::kind_of(&taken)? {
-        Kind::Node { major, minor } => match closed.node(major, minor) {
+        Kind::Node { major, minor } => match closed.node(major, minor, reads(&taken)?) {
             Some(function) => stop_node(&taken, function),
             None => Ok(Stopped::Gone),
         },
         Kind::Socket if closed.family(syscall::family(&taken)?).is_some() => stop_socket(&taken),
         Kind::Socket | Kind::Other => Ok(Stopped::Gone),
     }
+}
+
+fn reads(node: &OwnedFd) -> Result<bool, Errno> {
+    let flags = OFlag::from_bits_truncate(fcntl(node, FcntlArg::F_GETFL)?);
+    Ok(flags & OFlag::O_ACCMODE != OFlag::O_WRONLY)
 }
 
 fn stop_node(node: &OwnedFd, function: Function) -> Result<Stopped, Errno> {
@@ -82,9 +88,13 @@ fn stop_camera(node: &OwnedFd) -> Result<Stopped, Errno> {
     Ok(all)
 }
 
-/// Shuts both directions. The program's wish that this waits (`SO_LINGER`) is dropped first: it would
+/// Shuts both directions of a connection. One that listens is left as it is: nobody can come to it any
+/// more, and its program, told that something happened, would ask for ever who came. The program's wish that this waits (`SO_LINGER`) is dropped first: it would
 /// hold us up for as long as the program likes.
 fn stop_socket(socket: &OwnedFd) -> Result<Stopped, Errno> {
+    if !syscall::is_connected(socket)? {
+        return Ok(Stopped::Idle);
+    }
     let at_once = libc::linger {
         l_onoff: 0,
         l_linger: 0,
@@ -96,16 +106,22 @@ fn stop_socket(socket: &OwnedFd) -> Result<Stopped, Errno> {
     ))
 }
 
-/// What an answer means. `EINVAL`, `ENOTTY`: the node has no such stream. `EBUSY`: the stream is
+/// What an answer means. `EINVAL`, `ENOTTY`: the node has no such stream. `EOPNOTSUPP`: the socket has
+/// nobody at its other end, such as one to a controller. `EBUSY`: the stream is
 /// another descriptor's, or is driven by `read(2)`. `EBADFD`: no recording is set up. `ENOTCONN`:
 /// nobody is connected. `ENODEV`: the device went.
 fn outcome(answer: Result<(), Errno>) -> Result<Stopped, Errno> {
     match answer {
         Ok(()) => Ok(Stopped::Done),
         Err(Errno::ENODEV) => Ok(Stopped::Gone),
-        Err(Errno::EINVAL | Errno::ENOTTY | Errno::EBUSY | Errno::EBADFD | Errno::ENOTCONN) => {
-            Ok(Stopped::Idle)
-        }
+        Err(
+            Errno::EINVAL
+            | Errno::ENOTTY
+            | Errno::EBUSY
+            | Errno::EBADFD
+            | Errno::ENOTCONN
+            | Errno::EOPNOTSUPP,
+        ) => Ok(Stopped::Idle),
         Err(error) => Err(error),
     }
 }

@@ -103,6 +103,27 @@ pub(super) fn family(socket: impl AsFd) -> Result<i32, Errno> {
     Errno::result(answer).map(|_zero| family)
 }
 
+/// Whether a socket has somebody at its other end, or is about to. `SO_ACCEPTCONN` does not tell of
+/// Bluetooth's, whose states have numbers of their own; and some of them name an address of nothing but
+/// zeroes.
+pub(super) fn is_connected(socket: impl AsFd) -> Result<bool, Errno> {
+    let mut address = [0_u8; size_of::<libc::sockaddr_storage>()];
+    let mut length = libc::socklen_t::try_from(address.len()).unwrap_or_default();
+    let socket = socket.as_fd().as_raw_fd();
+    // SAFETY: the call writes at most `length` bytes, and how many there are.
+    let answer = unsafe { libc::getpeername(socket, address.as_mut_ptr().cast(), &raw mut length) };
+    match Errno::result(answer) {
+        Ok(_zero) => {
+            let length = usize::try_from(length).unwrap_or_default();
+            // Behind the family. One without a name, of `AF_UNIX`, has nothing there.
+            let named = address.get(2..length).unwrap_or_default();
+            Ok(named.is_empty() || named.iter().any(|byte| *byte != 0))
+        }
+        Err(Errno::ENOTCONN | Errno::EOPNOTSUPP) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// `VIDIOC_STREAMOFF` for one type of buffers (`enum v4l2_buf_type`).
 pub(super) fn stop_pictures(node: impl AsFd, buffers: i32) -> Result<(), Errno> {
     // SAFETY: the request reads one `int`.

@@ -10,9 +10,11 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use cardwarden_policy::plan::{ClosedFamily, ClosedMajor, Table};
+use cardwarden_policy::Table;
+use cardwarden_policy::plan::{Kind, Major, Opens, Reason};
 
 use super::*;
+use crate::enforce::memory::Memory;
 
 /// Major and minor of `/dev/full` (`drivers/char/mem.c`).
 const FULL: (u32, u32) = (1, 7);
@@ -52,32 +54,30 @@ fn full() -> File {
 }
 
 fn nodes(function: Function, minors: &[u32]) -> Closed {
-    let closed = ClosedMajor {
-        function,
-        counter: 0,
-        except: (0..64).filter(|minor| !minors.contains(minor)).collect(),
-    };
-    let table = Table {
-        majors: BTreeMap::from([(FULL.0, closed)]),
+    Closed::of(&table_of(Reason::refusing(function, 0), minors))
+}
+
+fn table_of(reason: Reason, minors: &[u32]) -> Table {
+    let mut major = Major::new(None);
+    for minor in minors {
+        major.set(*minor, Some(reason));
+    }
+    Table {
+        majors: BTreeMap::from([((Kind::Character, FULL.0), major)]),
         ..Table::default()
-    };
-    Closed { table }
+    }
 }
 
 fn sockets() -> Closed {
-    let closed = ClosedFamily {
-        function: Function::Bluetooth,
-        counter: 0,
-    };
-    let table = Table {
-        families: BTreeMap::from([(AF_UNIX, closed)]),
+    let reason = Reason::refusing(Function::Bluetooth, 0);
+    Closed::of(&Table {
+        families: BTreeMap::from([(AF_UNIX, reason)]),
         ..Table::default()
-    };
-    Closed { table }
+    })
 }
 
 fn find(closed: &Closed, program: &Program) -> Vec<Holder> {
-    let mut found = Holders::find(Path::new("/proc"), closed).0;
+    let mut found = holders::find(Path::new("/proc"), closed);
     found.retain(|holder| holder.pid == program.pid());
     found
 }
@@ -144,6 +144,20 @@ fn a_closed_socket_is_shut_in_both_directions() {
 }
 
 #[test]
+fn a_closed_socket_that_listens_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&place).unwrap();
+    let program = Program::with(listener.try_clone().unwrap(), None);
+    let closed = sockets();
+    let found = find(&closed, &program);
+    let holder = found.iter().find(|one| one.number == 0).unwrap();
+    assert_eq!(stop::stop(holder, &closed), Ok(Stopped::Idle));
+    let guest = UnixStream::connect(&place).unwrap();
+    drop((guest, listener));
+}
+
+#[test]
 fn a_program_that_ended_is_gone_and_no_error() {
     let closed = nodes(Function::Camera, &[FULL.1]);
     let program = Program::with(full(), None);
@@ -153,38 +167,68 @@ fn a_program_that_ended_is_gone_and_no_error() {
 }
 
 #[test]
-fn who_could_go_on_is_a_shortfall_only_where_the_kernel_does_not_refuse_it() {
-    let program = Program::with(full(), None);
-    let closed = nodes(Function::Camera, &[FULL.1]);
-    let said = format!("({})", program.pid());
-    let named = |revoke: &Revoke| {
-        let mut shortfalls = revoke.shortfalls.iter();
-        shortfalls.any(|one| one.problem.contains(&said))
+fn what_only_captures_when_it_is_read_is_left_to_those_who_write() {
+    let reason = Reason {
+        opens: Opens::Reading,
+        ..Reason::refusing(Function::Microphone, 0)
     };
-    let now = Instant::now();
+    let closed = Closed::of(&table_of(reason, &[FULL.1]));
+    let writer = File::options().write(true).open("/dev/full").unwrap();
+    let writer = Program::with(writer, None);
+    let reader = Program::with(full(), None);
+    assert_eq!(find(&closed, &writer), []);
+    let holder = find(&closed, &reader).remove(0);
+    assert_eq!(stop::stop(&holder, &closed), Ok(Stopped::Idle));
+    let theirs = Holder {
+        pid: writer.pid(),
+        ..holder
+    };
+    assert_eq!(stop::stop(&theirs, &closed), Ok(Stopped::Gone));
+}
+
+#[test]
+fn what_is_only_told_of_is_not_stopped() {
+    let reason = Reason {
+        mode: cardwarden_policy::plan::Mode::Audit,
+        ..Reason::refusing(Function::Camera, 0)
+    };
+    assert!(Closed::of(&table_of(reason, &[FULL.1])).is_empty());
+}
+
+#[test]
+fn who_could_go_on_is_told_of_only_where_the_kernel_does_not_refuse_it() {
+    let program = Program::with(full(), None);
+    let said = format!("({})", program.pid());
+    let mut goal = KernelState {
+        table: table_of(Reason::refusing(Function::Camera, 0), &[FULL.1]),
+        hooks: BTreeSet::new(),
+    };
+    let mut kernel = Memory::default();
+    let mut revoke = Revoke::new(Path::new("/proc"));
     for is_refused in [false, true] {
-        let mut revoke = Revoke::new(Path::new("/proc"));
-        revoke.follow_at(&closed, |_function| is_refused, now);
-        assert_eq!(revoke.open_before(), [Function::Camera].into());
-        assert_eq!(named(&revoke), !is_refused);
-        revoke.follow_at(&closed, |_function| is_refused, now);
-        assert_eq!(named(&revoke), !is_refused);
-        revoke.follow_at(&Closed::default(), |_function| is_refused, now);
-        assert_eq!(revoke.open_before(), BTreeSet::new());
-        assert!(revoke.shortfalls.is_empty());
+        goal.hooks = if is_refused {
+            Hook::OF_DESCRIPTORS.into()
+        } else {
+            BTreeSet::new()
+        };
+        for _ in 0..2 {
+            revoke.follow(&goal, &mut kernel);
+            let shortfalls = revoke.shortfalls(&goal);
+            let is_named = shortfalls.iter().any(|one| one.problem.contains(&said));
+            assert_eq!(revoke.open_before(), [Function::Camera].into());
+            assert_eq!(is_named, !is_refused, "{shortfalls:?}");
+            assert!(shortfalls.iter().all(|one| one.is_spared));
+        }
     }
+    revoke.follow(&KernelState::default(), &mut kernel);
+    assert_eq!(revoke.open_before(), BTreeSet::new());
+    assert_eq!(revoke.wait(), None);
 }
 
 #[test]
 fn without_restrictions_a_turn_looks_at_nothing() {
-    let decision = crate::enforce::tree::refusing(&[]);
-    let found = crate::devices::Found::default();
     let mut revoke = Revoke::new(Path::new("/nonexistent"));
-    let goal = Goal {
-        decision: &decision,
-        found: &found,
-    };
-    assert_eq!(revoke.follow(goal, |_function| false), []);
+    revoke.follow(&KernelState::default(), &mut Memory::default());
     assert!(revoke.last.is_none());
 }
 
@@ -193,6 +237,7 @@ fn look(closed: Closed, was_held: bool, at: Instant) -> Look {
     Look {
         closed,
         was_held,
+        is_use_refused: true,
         at,
         wait,
     }
@@ -245,9 +290,11 @@ fn the_waits_grow_while_nothing_changes_and_are_bounded() {
     let mut last = look(one.clone(), true, now);
     for _ in 0..64 {
         let next = when::wait(Some(&last), &one);
-        assert!(next >= last.wait && next <= Duration::from_mins(5));
+        assert!(next >= last.wait && next <= Duration::from_mins(1));
         last.wait = next;
     }
-    assert_eq!(last.wait, Duration::from_mins(5));
+    assert_eq!(last.wait, Duration::from_mins(1));
+    last.is_use_refused = false;
+    assert_eq!(when::wait(Some(&last), &one), Duration::from_secs(1));
     assert_eq!(when::wait(Some(&last), &two), Duration::from_secs(1));
 }

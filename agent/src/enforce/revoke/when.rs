@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::closed::Closed;
 
-/// The wait before holders that were found are looked for again; it doubles up to [`LONGEST`].
+/// The wait before holders that were found are looked for again. While the kernel refuses them the use
+/// of what they have, it doubles up to [`LONGEST`]; else it stays, since they could start again.
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_mins(5);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// The last look.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Look {
     pub(super) was_held: bool,
     /// When it was taken.
     pub(super) at: Instant,
+    /// Whether the kernel has refused the use of all that they had since.
+    pub(super) is_use_refused: bool,
     /// How long to wait before the next, if somebody had.
     pub(super) wait: Duration,
 }
@@ -36,7 +39,7 @@ pub(super) fn is_due(last: Option<&Look>, closed: &Closed, now: Instant) -> bool
 /// How long to wait after a look at what is closed.
 pub(super) fn wait(last: Option<&Look>, closed: &Closed) -> Duration {
     match last {
-        Some(last) if last.was_held && !closed.exceeds(&last.closed) => {
+        Some(last) if last.was_held && last.is_use_refused && !closed.exceeds(&last.closed) => {
             last.wait.saturating_mul(2).min(LONGEST)
         }
         Some(_) | None => FIRST,

@@ -1,12 +1,11 @@
 //! The attributes by which the kernel lets USB devices be used, and how they are written.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::devices::usb::text;
+use crate::enforce::attribute;
 
 /// What became of a write.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,18 +36,12 @@ impl Sysfs {
 
     /// What an attribute says, without spaces around.
     pub(super) fn read(folder: &Path, attribute: &str) -> Option<String> {
-        text(folder, attribute).map(|text| text.trim().to_owned())
+        attribute::read(&folder.join(attribute))
     }
 
     /// Writes an attribute of what is in this folder.
     pub(super) fn write(folder: &Path, attribute: &str, value: &str) -> io::Result<Written> {
-        let path = folder.join(attribute);
-        let written = OpenOptions::new()
-            .write(true)
-            .truncate(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(value.as_bytes()));
-        match written {
+        match attribute::write(&folder.join(attribute), value) {
             Ok(()) => Ok(Written::Done),
             Err(error) if is_gone(&error) || !folder.exists() => Ok(Written::Gone),
             Err(error) => Err(error),
@@ -66,13 +59,9 @@ impl Sysfs {
 
     /// The interfaces of a device that are set up now.
     pub(super) fn interfaces(&self, port: &str) -> Vec<(u8, String)> {
-        let entries = std::fs::read_dir(self.folder(port));
-        let mut found: Vec<(u8, String)> = entries
+        let mut found: Vec<(u8, String)> = attribute::entries(&self.folder(port), port)
             .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
+            .filter_map(|(name, _)| {
                 let place = name.strip_prefix(port)?.strip_prefix(':')?;
                 let number = place.rsplit_once('.')?.1.parse().ok()?;
                 Some((number, name))

@@ -14,7 +14,8 @@ use netlink_packet_route::route::{
 use nix::net::if_::if_indextoname;
 
 use super::Found;
-use super::netlink::{Answer, query};
+use super::netlink::ROUTE;
+use crate::netlink::{Answer, query};
 
 /// Connections that are looked at.
 const MAX_CONNECTIONS: usize = 64;
@@ -23,6 +24,7 @@ const MAX_CONNECTIONS: usize = 64;
 pub(super) fn connections(domains: &BTreeSet<String>) -> io::Result<Vec<Found>> {
     let mut up = BTreeSet::new();
     query(
+        ROUTE,
         libc::RTM_GETLINK,
         Answer::All,
         &LinkMessage::default(),
@@ -30,6 +32,7 @@ pub(super) fn connections(domains: &BTreeSet<String>) -> io::Result<Vec<Found>> 
     )?;
     let mut addressed = BTreeSet::new();
     query(
+        ROUTE,
         libc::RTM_GETADDR,
         Answer::All,
         &AddressMessage::default(),
@@ -37,6 +40,7 @@ pub(super) fn connections(domains: &BTreeSet<String>) -> io::Result<Vec<Found>> 
     )?;
     let mut routes = Vec::new();
     query(
+        ROUTE,
         libc::RTM_GETROUTE,
         Answer::All,
         &RouteMessage::default(),

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use cardwarden_policy::manifest::{Group, Manifest};
-use cardwarden_policy::outcome::Event;
+use cardwarden_policy::outcome::{Achieved, Event};
 use cardwarden_policy::{
-    Authenticity, CardIdentity, Endorsement, Function, GroupEntry, KernelState, Policy, Proof,
-    Release, SigningKey, Verdict, Verified,
+    Authenticity, CardIdentity, Endorsement, Function, GroupEntry, Hook, KernelState, Policy,
+    Proof, Release, SigningKey, Verdict, Verified,
 };
 use tempfile::TempDir;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -23,6 +23,7 @@ use crate::status::{Posture, Status};
 
 mod association;
 mod situation;
+mod verify;
 
 /// A machine with one camera. What it meets follows from the kernel as of the last scan.
 struct Fake {
@@ -30,6 +31,9 @@ struct Fake {
     /// What attempts meet instead of a refusal.
     leaks: bool,
     announced: Vec<(Function, bool)>,
+    netlink: BTreeMap<u16, Function>,
+    /// What an attempt to make a Bluetooth socket meets.
+    socket: Option<Met>,
 }
 
 impl Default for Fake {
@@ -42,6 +46,8 @@ impl Default for Fake {
             },
             leaks: false,
             announced: Vec::new(),
+            netlink: BTreeMap::new(),
+            socket: None,
         }
     }
 }
@@ -53,6 +59,7 @@ impl World for Fake {
 
     fn scan(&mut self, _kernel: &mut dyn Kernel) -> Found {
         let mut found = Found::default();
+        found.inventory.netlink.clone_from(&self.netlink);
         found.inventory.majors.insert(81, Function::Camera);
         found.inventory.others.insert(81, [5].into());
         found.nodes.push(Node {
@@ -76,8 +83,9 @@ impl World for Fake {
         }
     }
 
-    fn try_socket(&mut self, _function: Function) -> Option<(&'static str, Met)> {
-        None
+    fn try_socket(&mut self, function: Function) -> Option<(&'static str, Met)> {
+        let met = self.socket?;
+        (function == Function::Bluetooth).then_some(("socket(AF_BLUETOOTH)", met))
     }
 
     fn announce(&mut self, _found: &Found, function: Function, decided: bool) {
@@ -201,6 +209,10 @@ impl Bench {
     fn has_problem(&self, code: &str) -> bool {
         let status = self.status();
         status.problems.iter().any(|problem| problem.code == code)
+    }
+
+    fn achieved(&self, function: Function) -> Achieved {
+        self.status().functions[&function].achieved
     }
 
     fn status(&self) -> Published {
@@ -564,56 +576,6 @@ fn after_a_failed_tightening_nothing_is_loosened_and_it_is_tried_again() {
     assert!(bench.is_refused());
     assert!(!bench.owner.kernel.state.refuses_family(31));
     assert_eq!(bench.owner.retry(), None);
-}
-
-#[test]
-fn what_an_attempt_finds_is_what_is_reported() {
-    let mut bench = Bench::new();
-    bench.owner.world.leaks = true;
-    bench.insert(CAMERA_OFF, 1);
-    let camera = bench.status().functions[&Function::Camera].clone();
-    assert_eq!(
-        camera.achieved,
-        cardwarden_policy::outcome::Achieved::Failed
-    );
-    assert_eq!(camera.proof, "open(/dev/video0) succeeded");
-    assert_eq!(bench.status().posture, Posture::Degraded);
-}
-
-#[test]
-fn a_node_is_given_to_people_only_when_the_function_is_decided_on() {
-    let mut bench = Bench::new();
-    bench.owner.world.announced.clear();
-    bench.owner.world.leaks = true;
-    bench.insert(CAMERA_OFF, 1);
-    assert_eq!(bench.owner.world.announced, [(Function::Camera, false)]);
-    bench.owner.world.leaks = false;
-    bench.owner.turn();
-    bench.owner.turn();
-    assert_eq!(
-        bench.owner.world.announced,
-        [(Function::Camera, false), (Function::Camera, true)]
-    );
-}
-
-#[test]
-fn what_no_enforcer_holds_is_reported_as_not_held() {
-    let mut bench = Bench::new();
-    bench.insert(
-        "[baseline]\nmicrophone = \"disable\"\nnfc = \"disable\"\n",
-        1,
-    );
-    let status = bench.status();
-    let achieved = |function| status.functions[&function].achieved;
-    assert_eq!(
-        achieved(Function::Microphone),
-        cardwarden_policy::outcome::Achieved::Failed
-    );
-    assert_eq!(
-        achieved(Function::Nfc),
-        cardwarden_policy::outcome::Achieved::Partly
-    );
-    assert_eq!(bench.owner.retry(), None, "another attempt would not help");
 }
 
 #[test]
