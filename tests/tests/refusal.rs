@@ -5,11 +5,13 @@ use cardwarden_tests::laws;
 use cardwarden_tests::machine::Machine;
 use cardwarden_tests::scenario::{self, CAMERA, COPY, expect};
 
-laws! { from with_the_card:
+laws! { from with_the_card in both tiers:
     root_cannot_open_the_camera_by_any_way,
     a_person_cannot_open_the_camera_by_any_way,
     what_is_no_camera_stays_usable,
     a_camera_that_is_plugged_in_later_is_off_from_the_start,
+}
+laws! { from with_the_card:
     nobody_gets_a_bluetooth_socket,
     status_and_why_name_rule_version_and_mechanism,
 }

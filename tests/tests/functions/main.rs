@@ -27,6 +27,8 @@ laws! { from fresh:
     each_usb_function_is_off_alone_and_with_others,
     a_disabled_gadget_is_no_device_to_anybody,
     what_is_usb_is_closed_as_usb_too,
+}
+laws! { from fresh in both tiers:
     what_is_off_is_off_before_any_login,
 }
 laws! { from fresh in kernel_open:
@@ -173,7 +175,6 @@ fn without_lsm_what_is_opened_anew_is_refused(machine: &mut Machine) -> Result<(
         stands(machine, &MICROPHONE, &[records]),
         stands(machine, &INFRARED, &[]),
         stands(machine, &RADIO, &[]),
-        what_is_off_is_off_before_any_login(machine),
     ]
     .into_iter()
     .collect()

@@ -96,6 +96,10 @@ pub(crate) fn receive(connection: &UnixStream) -> Result<OwnedFd, Errno> {
         Some(&mut space),
         MsgFlags::MSG_CMSG_CLOEXEC,
     )?;
+    // There is room for one, so it is not our buffer that was too short.
+    if message.flags.contains(MsgFlags::MSG_CTRUNC) {
+        return Err(Errno::EPERM);
+    }
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = control
             && let Some(number) = numbers.first()
