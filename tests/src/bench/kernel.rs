@@ -18,7 +18,7 @@ const DEVICES: &str = "/dev/null /dev/zero /dev/full /dev/random /dev/urandom";
 const PLAIN: &str = "/run/a /run/b /run/c /run/d /run/e";
 
 /// Until the hooks for what was open before are gone, since nobody has it any more.
-const NOBODY: &str = "timeout 120 sh -c 'while ls /sys/fs/bpf/cardwarden/*/link_file_permission 2>/dev/null; do udevadm settle; sleep 1; done' >/dev/null";
+const NOBODY: &str = "timeout 120 sh -c 'while ls /sys/fs/bpf/cardwarden/*/link_file_permission 2>/dev/null; do cardwarden sync; sleep 1; done' >/dev/null";
 
 /// Every function off.
 const EVERYTHING: &str = r#"contact = "security@b-company.example"

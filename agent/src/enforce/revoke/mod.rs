@@ -64,9 +64,14 @@ impl Revoke {
         self.look(&Closed::of(&goal.table), kernel, Instant::now());
     }
 
-    /// How long until the next look is due, while somebody has something open.
+    /// How long until somebody has to look again: while a program could start again. Where the kernel
+    /// refuses it, the next turn looks, whatever it is for: a daemon that has a socket open all day must
+    /// not wake a phone, and that a hook goes a little later costs less.
     pub(crate) fn wait(&self) -> Option<Duration> {
-        let last = self.last.as_ref().filter(|last| last.was_held)?;
+        let last = self.last.as_ref()?;
+        if !last.was_held || last.is_use_refused {
+            return None;
+        }
         Some(last.wait.saturating_sub(last.at.elapsed()))
     }
 

@@ -218,6 +218,11 @@ fn who_could_go_on_is_told_of_only_where_the_kernel_does_not_refuse_it() {
             assert_eq!(revoke.open_before(), [Function::Camera].into());
             assert_eq!(is_named, !is_refused, "{shortfalls:?}");
             assert!(shortfalls.iter().all(|one| one.is_spared));
+            assert_eq!(
+                revoke.wait().is_none(),
+                is_refused,
+                "nothing wakes an idle device"
+            );
         }
     }
     revoke.follow(&KernelState::default(), &mut kernel);
