@@ -13,6 +13,8 @@
 //! - [`xml`] and [`wbxml`]: its bytes; [`Encoding`] chooses by content type;
 //! - [`client`] and [`server`]: the two ends of a session, as values that the caller moves forward with
 //!   the bytes it received, over whatever transport it has;
+//! - [`auth`]: names, secrets and nonces, for peers without certificates; [`notification`]: Package 0,
+//!   by which a server asks for a session;
 //! - [`tnds`]: management trees as documents; [`ddf`]: what such a tree may hold;
 //! - [`code`]: every number and name that the protocol gives a meaning.
 //!
@@ -66,6 +68,7 @@
     reason = "SyncML, MetInf and DevInfo are proper names"
 )]
 
+pub mod auth;
 pub mod client;
 pub mod code;
 pub mod ddf;
@@ -73,6 +76,7 @@ mod dev_info;
 mod encoding;
 mod generic_alert;
 pub mod message;
+pub mod notification;
 mod payload;
 mod schema;
 pub mod server;
@@ -89,8 +93,10 @@ pub use schema::{EncodeError, Violation};
 
 /// What this crate takes at most; see also the lengths of ids in [`message`].
 pub mod limits {
+    pub use crate::auth::MAX_NONCE_LEN;
     pub use crate::client::{MAX_ALERTS, MAX_ROUNDS};
     pub use crate::message::{MAX_COMMAND_ID_LEN, MAX_SESSION_ID_LEN};
+    pub use crate::notification::MAX_VENDOR_LEN;
     pub use crate::schema::{
         MAX_COMMANDS, MAX_DEPTH, MAX_ELEMENTS, MAX_ITEMS, MAX_MESSAGE_LEN, MAX_STATUSES,
         MAX_TREE_DEPTH,

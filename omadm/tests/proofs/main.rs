@@ -1,0 +1,4 @@
+//! Credentials, nonces, and the server's call for a session.
+
+mod credentials;
+mod notification;
