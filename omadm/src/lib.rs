@@ -18,9 +18,10 @@
 //! - [`tnds`]: management trees as documents; [`ddf`]: what such a tree may hold;
 //! - [`code`]: every number and name that the protocol gives a meaning.
 //!
-//! The crate opens no sockets, starts no threads, reads no clock and keeps nothing between calls. It
-//! does not authenticate: run it over TLS with client certificates. A peer that asks for SyncML
-//! credentials is reported as such ([`client::Fault::CredentialsWanted`]).
+//! The crate opens no sockets, starts no threads, reads no clock, makes no random numbers and keeps
+//! nothing between calls. Who the peers are is best left to TLS with client certificates. Where that
+//! cannot be, they prove themselves by SyncML's own means: [`client::Authentication`],
+//! [`server::Authentication`].
 //!
 //! # A whole session in memory
 //!

@@ -1,83 +1,15 @@
 //! A message is out; what the answer to it means.
 
-use super::reply::Reply;
-use super::{Failed, Fault, MAX_ROUNDS, Settings, Tree, perform};
+use super::proof::{Proof, Signed};
+use super::reply::{Reply, header_status};
+use super::sent::{Answer, Outcome, Sent};
+use super::{Failed, Fault, MAX_ROUNDS, Nonces, Settings, Tree, perform};
+use crate::auth::MacHeader;
 use crate::code::{AlertCode, StatusCode, VER_DTD, VER_PROTO};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
-    Command, CommandId, CommandName, CommandRef, Header, MessageId, SessionId, Status,
+    Command, CommandId, CommandName, CommandRef, Header, Message, MessageId, SessionId, Status,
 };
-
-/// What the server has said about an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// Nothing.
-    None,
-    /// It has it: status 200 or 202.
-    Acknowledged(StatusCode),
-    /// It does not want it, or could not keep it.
-    Refused(StatusCode),
-}
-
-impl Answer {
-    /// Whether the alert need not be sent again.
-    pub const fn is_acknowledged(self) -> bool {
-        matches!(self, Self::Acknowledged(_))
-    }
-
-    /// A refusal of any item outweighs what is said about the others.
-    fn and(self, code: StatusCode) -> Self {
-        match (self, code) {
-            (Self::Refused(_), _) => self,
-            (_, StatusCode::OK | StatusCode::ACCEPTED_FOR_PROCESSING) => Self::Acknowledged(code),
-            (Self::None | Self::Acknowledged(_), _) => Self::Refused(code),
-        }
-    }
-}
-
-/// A command of the last message, and what the server made of it.
-#[derive(Debug, Clone)]
-pub(super) struct Sent {
-    id: CommandId,
-    name: CommandName,
-    /// Which of the alerts taken it is.
-    alert: Option<usize>,
-    /// The session goes on even if the server refuses it.
-    is_report: bool,
-    outcome: Outcome,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Outcome {
-    /// A `Status` must come.
-    Due,
-    /// It has come, or none is owed.
-    Settled,
-    /// It has come, for one item at least, and says no.
-    Refused(StatusCode),
-}
-
-impl Sent {
-    pub(super) fn all(commands: &[Command]) -> Vec<Self> {
-        let mut alerts = 0_usize..;
-        let sent = |command: &Command| {
-            let is_alert =
-                matches!(command, Command::Alert(alert) if alert.code == AlertCode::GENERIC);
-            Self {
-                id: command.id().clone(),
-                name: command.name(),
-                alert: if is_alert { alerts.next() } else { None },
-                is_report: is_alert || matches!(command, Command::Results(_)),
-                outcome: if command.no_response() {
-                    Outcome::Settled
-                } else {
-                    Outcome::Due
-                },
-            }
-        };
-        commands.iter().map(sent).collect()
-    }
-}
 
 /// A message is out, or to be sent; the server's answer is awaited.
 #[derive(Debug, Clone)]
@@ -91,8 +23,13 @@ pub struct Awaiting {
     pub(super) sent: Vec<Sent>,
     /// In the order in which the alerts were given.
     pub(super) answers: Vec<Answer>,
+    /// The same, as a server says that has yet to prove itself.
+    pub(super) claimed: Vec<Answer>,
     pub(super) server_message: Option<MessageId>,
     pub(super) server_max_message: usize,
+    /// Package 1, until the server has taken it.
+    pub(super) opening: Box<[Command]>,
+    pub(super) proof: Box<Proof>,
 }
 
 /// How a session goes on.
@@ -112,6 +49,8 @@ pub struct Finished {
     pub answers: Vec<Answer>,
     /// Largest message that the server says it takes, in octets.
     pub server_max_message: usize,
+    /// What to keep for the next session.
+    pub nonces: Nonces,
 }
 
 impl Awaiting {
@@ -140,9 +79,15 @@ impl Awaiting {
         self.answers.len()
     }
 
-    /// What the server has said so far about each alert taken.
+    /// What the server has said so far about each alert taken; nothing, while it has yet to prove itself.
     pub fn answers(&self) -> &[Answer] {
         &self.answers
+    }
+
+    /// The value of the transport header [`MAC_HEADER`](crate::auth::MAC_HEADER) to send with the
+    /// request, if the server has asked for one.
+    pub fn mac(&self) -> Option<MacHeader> {
+        self.proof.mac(&self.settings, &self.request)
     }
 
     /// Largest message that the server says it takes, in octets.
@@ -151,8 +96,29 @@ impl Awaiting {
     }
 
     /// Takes the server's answer, and carries its commands out on the tree.
-    pub fn receive(mut self, answer: &[u8], tree: &mut dyn Tree) -> Result<Next, Failed> {
-        match self.step(answer, tree) {
+    pub fn receive(self, answer: &[u8], tree: &mut dyn Tree) -> Result<Next, Failed> {
+        self.receive_signed(answer, None, tree)
+    }
+
+    /// The same, with the value of the answer's transport header
+    /// [`MAC_HEADER`](crate::auth::MAC_HEADER). One that cannot be read is none.
+    pub fn receive_signed(
+        mut self,
+        answer: &[u8],
+        mac: Option<&str>,
+        tree: &mut dyn Tree,
+    ) -> Result<Next, Failed> {
+        let mac: Option<MacHeader> = mac.and_then(|mac| mac.parse().ok());
+        let signed = Signed {
+            mac: mac.as_ref(),
+            body: answer,
+        };
+        let result = self.step(signed, tree);
+        if self.proof.is_server_proven(&self.settings) {
+            self.answers.clone_from(&self.claimed);
+        }
+        let nonces = Box::new(self.proof.nonces(&self.settings));
+        match result {
             Ok(Some(request)) => {
                 self.request = request;
                 Ok(Next::Continue(self))
@@ -160,18 +126,23 @@ impl Awaiting {
             Ok(None) => Ok(Next::Done(Finished {
                 answers: self.answers,
                 server_max_message: self.server_max_message,
+                nonces: *nonces,
             })),
             Err(cause) => Err(Failed {
                 answers: self.answers,
+                nonces,
                 cause,
             }),
         }
     }
 
     /// The next message, if there is one to send.
-    fn step(&mut self, answer: &[u8], tree: &mut dyn Tree) -> Result<Option<Vec<u8>>, Fault> {
-        let message = self.settings.encoding.parse(answer)?;
+    fn step(&mut self, signed: Signed<'_>, tree: &mut dyn Tree) -> Result<Option<Vec<u8>>, Fault> {
+        let message = self.settings.encoding.parse(signed.body)?;
         self.check_header(&message.header)?;
+        let verdict = self
+            .proof
+            .judge(&self.settings, &message.header, signed, self.message);
         let (statuses, commands): (Vec<Command>, Vec<Command>) = message
             .commands
             .into_iter()
@@ -180,26 +151,81 @@ impl Awaiting {
         if commands.iter().any(aborts_session) {
             return Err(Fault::Aborted);
         }
+        if self.is_challenged(noted.as_ref().ok().copied().flatten())? {
+            return self.open_again(message.header.message).map(Some);
+        }
         self.check_statuses(noted?)?;
-        if commands.is_empty() && message.is_final {
+        self.opening = Box::default();
+        let is_over = commands.is_empty() && message.is_final;
+        if !verdict.is_proven && (is_over || !self.proof.may_ask()) {
+            return Err(Fault::ServerUnproven);
+        }
+        // A server that has just proved itself is told its next nonce only if there is more to say.
+        if is_over {
             return Ok(None);
         }
         if self.message.0 >= MAX_ROUNDS {
             return Err(Fault::Endless);
         }
-        let performed = perform::perform(tree, &commands);
+        let performed = if verdict.is_proven {
+            perform::perform(tree, &commands)
+        } else {
+            perform::refuse(&commands, verdict.code)
+        };
+        self.proof.has_told(&verdict);
         self.message = self.message.next();
         let reply = Reply {
-            header: self.settings.header(&self.session, self.message),
+            header: self.header(),
             answers: message.header.message,
             is_silent: message.header.no_response,
             is_final: message.is_final,
             encoding: self.settings.encoding,
             limit: self.server_max_message.min(MAX_MESSAGE_LEN),
+            verdict,
         };
         let message = reply.message(performed)?;
         self.sent = Sent::all(&message.commands);
         Ok(Some(self.settings.encoding.encode(&message)?))
+    }
+
+    /// The next message's.
+    fn header(&self) -> Header {
+        let mut header = self.settings.header(&self.session, self.message);
+        header.credentials = self.proof.credentials(&self.settings);
+        header
+    }
+
+    /// Whether package 1 is to be sent again, with credentials.
+    fn is_challenged(&mut self, header: Option<&Status>) -> Result<bool, Fault> {
+        let Some(header) = header else {
+            return Ok(false);
+        };
+        if is_challenge(header.code) && !self.opening.is_empty() {
+            self.proof.answer(&self.settings, header)?;
+            return Ok(true);
+        }
+        if header.code.is_success() {
+            self.proof.accept(header);
+        }
+        Ok(false)
+    }
+
+    /// Package 1 as before, and the `Status` of the server's message before it.
+    fn open_again(&mut self, answers: MessageId) -> Result<Vec<u8>, Fault> {
+        self.claimed.fill(Answer::None);
+        self.message = self.message.next();
+        let mut commands = vec![header_status(CommandId::at(0), answers)];
+        commands.extend(self.opening.iter().cloned());
+        for (place, command) in commands.iter_mut().enumerate() {
+            command.renumber(CommandId::at(place));
+        }
+        self.sent = Sent::all(&commands);
+        let message = Message {
+            header: self.header(),
+            commands,
+            is_final: true,
+        };
+        Ok(self.settings.encoding.encode(&message)?)
     }
 
     fn check_header(&mut self, header: &Header) -> Result<(), Fault> {
@@ -296,7 +322,7 @@ impl Awaiting {
             }
             Outcome::Due | Outcome::Settled => Outcome::Settled,
         };
-        if let Some(answer) = sent.alert.and_then(|place| self.answers.get_mut(place)) {
+        if let Some(answer) = sent.alert.and_then(|place| self.claimed.get_mut(place)) {
             *answer = answer.and(status.code);
         }
         Ok(())
@@ -307,15 +333,20 @@ fn aborts_session(command: &Command) -> bool {
     matches!(command, Command::Alert(alert) if alert.code == AlertCode::SESSION_ABORT)
 }
 
+const fn is_challenge(code: StatusCode) -> bool {
+    matches!(
+        code,
+        StatusCode::INVALID_CREDENTIALS | StatusCode::MISSING_CREDENTIALS
+    )
+}
+
 fn check_acceptance(header: &Status) -> Result<(), Fault> {
     match header.code {
         code if code.is_success() => Ok(()),
-        code @ (StatusCode::INVALID_CREDENTIALS | StatusCode::MISSING_CREDENTIALS) => {
-            Err(Fault::CredentialsWanted {
-                code,
-                challenge: header.challenge.clone().map(Box::new),
-            })
-        }
+        code if is_challenge(code) => Err(Fault::CredentialsWanted {
+            code,
+            challenge: header.challenge.clone().map(Box::new),
+        }),
         code => Err(Fault::HeaderRefused { code }),
     }
 }

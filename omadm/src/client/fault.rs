@@ -1,6 +1,6 @@
 //! How a session fails.
 
-use super::{Answer, MAX_ROUNDS};
+use super::{Answer, MAX_ROUNDS, Nonces};
 use crate::code::StatusCode;
 use crate::message::{Challenge, CommandId, CommandName, CommandRef, MessageId, SessionId};
 use crate::{EncodeError, ParseError};
@@ -12,6 +12,8 @@ pub struct Failed {
     /// What the server said about each alert that was [taken](super::Awaiting::taken), in their order, up to
     /// and including the message at fault.
     pub answers: Vec<Answer>,
+    /// What to keep for the next session all the same.
+    pub nonces: Box<Nonces>,
     /// Why.
     #[source]
     pub cause: Fault,
@@ -79,7 +81,8 @@ pub enum Fault {
         /// How it was refused.
         code: StatusCode,
     },
-    /// The server wants SyncML credentials (401 or 407).
+    /// The server wants SyncML credentials (401 or 407), and there are none, or none by this scheme, or
+    /// they were wrong.
     #[error("the server wants credentials: {code}")]
     CredentialsWanted {
         /// 401 or 407.
@@ -87,6 +90,9 @@ pub enum Fault {
         /// What kind, and the nonce.
         challenge: Option<Box<Challenge>>,
     },
+    /// The server was to prove itself and did not, although it was asked.
+    #[error("the server has not proved itself")]
+    ServerUnproven,
     /// The server refused the message as a whole.
     #[error("the server refused the message: {code}")]
     HeaderRefused {

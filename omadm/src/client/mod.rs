@@ -17,20 +17,26 @@
 mod awaiting;
 mod fault;
 mod perform;
+mod proof;
 mod reply;
+mod sent;
 mod tree;
 
-pub use awaiting::{Answer, Awaiting, Finished, Next};
+pub use awaiting::{Awaiting, Finished, Next};
 pub use fault::{Failed, Fault};
+pub use proof::{Authentication, Nonces, ServerProof};
+pub use sent::Answer;
 pub use tree::{Tree, Value};
 
+use crate::auth::Scheme;
 use crate::code::AlertCode;
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
     Alert, Command, CommandId, Header, Initiator, Location, Message, MessageId, Meta, SessionId,
 };
 use crate::{DevInfo, EncodeError, Encoding, GenericAlert};
-use awaiting::Sent;
+use proof::Proof;
+use sent::Sent;
 
 /// Most messages that a client sends in one session; a server that wants more is cut off.
 pub const MAX_ROUNDS: u32 = 64;
@@ -58,6 +64,8 @@ pub struct Settings {
     /// Largest message that the server takes, in octets: what it said last time
     /// ([`Awaiting::server_max_message`]), or [`MAX_MESSAGE_LEN`].
     pub server_max_message: usize,
+    /// How the client proves itself, and the server; none leaves both to TLS.
+    pub authentication: Option<Authentication>,
 }
 
 impl Settings {
@@ -72,13 +80,20 @@ impl Settings {
             max_message: MAX_MESSAGE_LEN,
             max_object: None,
             server_max_message: MAX_MESSAGE_LEN,
+            authentication: None,
         }
+    }
+
+    fn login_name(&self) -> Option<String> {
+        self.authentication
+            .as_ref()
+            .map(|ours| ours.login.name.clone())
     }
 
     fn header(&self, session: &SessionId, message: MessageId) -> Header {
         let source = Location {
             uri: self.device.device_id.clone(),
-            name: self.name.clone(),
+            name: self.login_name().or_else(|| self.name.clone()),
         };
         let target = Location::new(&self.server_uri);
         let mut header = Header::new(session.clone(), message, target, source);
@@ -128,8 +143,11 @@ pub fn start(
     session: SessionId,
     alerts: &[GenericAlert],
 ) -> Result<Awaiting, StartError> {
+    let proof = Proof::begin(settings);
+    let mut header = settings.header(&session, MessageId::FIRST);
+    header.credentials = proof.credentials(settings);
     let mut message = Message {
-        header: settings.header(&session, MessageId::FIRST),
+        header,
         commands: vec![
             session_alert(settings.initiator.alert()),
             settings.device.to_command(CommandId::at(1)),
@@ -141,7 +159,7 @@ pub fn start(
         _ if len > limit => Err(Unsendable::TooLarge { len, limit }),
         _ => Ok(len),
     };
-    let bare = settings.encoding.bound(&message).map_err(Unsendable::from);
+    let bare = longest(settings, &message).map_err(Unsendable::from);
     let mut len = bare.and_then(fitting).map_err(StartError::Package)?;
     for alert in alerts.iter().take(MAX_ALERTS) {
         let command = alert.to_command(CommandId::at(message.commands.len()));
@@ -169,10 +187,34 @@ pub fn start(
         uri: settings.server_uri.clone(),
         request,
         sent: Sent::all(&message.commands),
+        opening: message.commands.into(),
+        claimed: vec![Answer::None; taken],
         answers: vec![Answer::None; taken],
         server_message: None,
         server_max_message: settings.server_max_message,
+        proof: Box::new(proof),
     })
+}
+
+/// A bound of package 1 without alerts, should the server want to see it again with credentials.
+fn longest(settings: &Settings, message: &Message) -> Result<usize, EncodeError> {
+    let Some(ours) = &settings.authentication else {
+        return settings.encoding.bound(message);
+    };
+    let mut message = message.clone();
+    let mut schemes = ours.schemes.iter().chain(&ours.unasked);
+    let has_basic = schemes.any(|scheme| *scheme == Scheme::Basic);
+    let scheme = if has_basic {
+        Scheme::Basic
+    } else {
+        Scheme::Md5
+    };
+    message.header.credentials = ours.login.credentials(scheme, &ours.nonce);
+    message.header.message = MessageId(MAX_ROUNDS);
+    let placeholder = CommandId::at(MAX_ALERTS);
+    let status = reply::header_status(placeholder, MessageId(u32::MAX));
+    message.commands.push(status);
+    settings.encoding.bound(&message)
 }
 
 /// Position of the first generic alert in package 1.

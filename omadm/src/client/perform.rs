@@ -58,6 +58,15 @@ pub(super) fn perform(tree: &mut dyn Tree, commands: &[Command]) -> Vec<Performe
     performed
 }
 
+/// Carries nothing out, and says the same of each.
+pub(super) fn refuse(commands: &[Command], code: StatusCode) -> Vec<Performed> {
+    let mut performed = Vec::new();
+    for command in commands {
+        without(command, code, &mut performed);
+    }
+    performed
+}
+
 /// Returns whether the command, and all within it, succeeded.
 fn one(tree: &mut dyn Tree, command: &Command, out: &mut Vec<Performed>) -> bool {
     let parts = match command {
@@ -114,12 +123,15 @@ fn sequence(
 }
 
 fn skip(command: &Command, out: &mut Vec<Performed>) {
-    out.push(Performed::new(
-        command,
-        vec![Part::whole(StatusCode::NOT_EXECUTED)],
-    ));
+    without(command, StatusCode::NOT_EXECUTED, out);
+}
+
+/// The same for the command and all within it.
+fn without(command: &Command, code: StatusCode, out: &mut Vec<Performed>) {
+    out.push(Performed::new(command, vec![Part::whole(code)]));
     if let Command::Sequence(group) | Command::Atomic(group) = command {
-        group.commands.iter().for_each(|command| skip(command, out));
+        let inner = group.commands.iter();
+        inner.for_each(|command| without(command, code, out));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Package 3: what became of the server's commands.
 
 use super::perform::{Part, Performed};
+use super::proof::Verdict;
 use super::{Fault, Value};
 use crate::Encoding;
 use crate::code::{AlertCode, StatusCode};
@@ -25,6 +26,24 @@ pub(super) struct Reply {
     pub(super) encoding: Encoding,
     /// Largest message that the server takes, in octets.
     pub(super) limit: usize,
+    /// What the client thinks of the message's sender.
+    pub(super) verdict: Verdict,
+}
+
+/// A `Status` that takes the server's message.
+pub(super) fn header_status(id: CommandId, message: MessageId) -> Command {
+    Command::Status(Status {
+        id,
+        message_ref: message,
+        command_ref: CommandRef::Header,
+        command: CommandName::SyncHdr,
+        target_refs: Vec::new(),
+        source_refs: Vec::new(),
+        credentials: None,
+        challenge: None,
+        code: StatusCode::OK,
+        items: Vec::new(),
+    })
 }
 
 impl Reply {
@@ -65,12 +84,12 @@ impl Reply {
     }
 
     fn assemble(&self, performed: &[Performed], values: Vec<Command>) -> Message {
-        let mut commands = vec![self.status(
-            CommandRef::Header,
-            CommandName::SyncHdr,
-            StatusCode::OK,
-            None,
-        )];
+        let mut header = header_status(placeholder(), self.answers);
+        if let Command::Status(status) = &mut header {
+            status.code = self.verdict.code;
+            status.challenge.clone_from(&self.verdict.challenge);
+        }
+        let mut commands = vec![header];
         for performed in performed
             .iter()
             .filter(|performed| !performed.silent && !self.is_silent)

@@ -12,27 +12,36 @@
 //! events say before it.
 //!
 //! A first message that comes again is taken as new and yields the same events again, since only the
-//! caller knows what it has kept; the alerts' correlators tell. Not here: who the client is. Compare
-//! the device id of the header with the one that the transport has authenticated.
+//! caller knows what it has kept; the alerts' correlators tell.
+//!
+//! Who the client is, either the transport has proved with a certificate: compare the device id of the
+//! header with that of the certificate. Or the client has to prove it with a name and a secret: see
+//! [`Authentication`].
 
+mod admit;
 mod answer;
 mod operation;
+mod proof;
+mod refusal;
 mod session;
 mod turn;
 
 pub use operation::Operation;
+pub use proof::{Authentication, OwnProof, Signed};
+pub use refusal::{Refusal, Rejected};
 pub use session::Session;
 pub use turn::{AlertId, NotNow, Turn};
 
 use crate::client::Value;
-use crate::code::{AlertCode, StatusCode, VER_DTD, VER_PROTO};
+use crate::code::StatusCode;
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
-    Command, CommandName, CommandRef, Header, Initiator, Item, Location, Message, MessageId, Meta,
-    SessionId, Status,
+    Header, Initiator, Item, Location, Message, MessageId, Meta, SessionId, Status,
 };
-use crate::{DevInfo, Encoding, GenericAlert, MissingLeaf};
-use turn::First;
+use crate::{DevInfo, Encoding, GenericAlert};
+use admit::{Admission, admit, first};
+use proof::Proof;
+use refusal::{refused, unproven};
 
 /// What a server says of itself.
 #[derive(Debug, Clone)]
@@ -45,6 +54,9 @@ pub struct Settings {
     pub encoding: Encoding,
     /// Largest message that this server takes, in octets; announced to clients.
     pub max_message: usize,
+    /// What is asked of the request's device, and how the server proves itself to it; none leaves
+    /// both to TLS.
+    pub authentication: Option<Authentication>,
 }
 
 impl Settings {
@@ -55,6 +67,7 @@ impl Settings {
             respond_to: None,
             encoding: Encoding::Xml,
             max_message: MAX_MESSAGE_LEN,
+            authentication: None,
         }
     }
 
@@ -142,214 +155,61 @@ pub enum Received {
     Repeat(Session),
 }
 
-/// A request that breaks the rules of a session.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("request refused")]
-pub struct Rejected {
-    /// Which rule.
-    #[source]
-    pub cause: Refusal,
-    /// The bytes to answer with: the status that goes with the cause, for the message and for
-    /// each command. Nothing of the request has been taken. The kept session stays as it is.
-    pub reply: Vec<u8>,
-}
-
-/// Which rule a request breaks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Another version of SyncML.
-    #[error("SyncML version {0} is not supported")]
-    Dtd(String),
-    /// Another version of the protocol.
-    #[error("protocol version {0} is not supported")]
-    Protocol(String),
-    /// Neither the first message of a session nor one of the session that was handed in.
-    #[error("no such session, and no session alert to begin one")]
-    UnknownSession,
-    /// The session has ended.
-    #[error("the session is over")]
-    Over,
-    /// Not the message that comes next.
-    #[error("message {found} instead of {expected}")]
-    OutOfOrder {
-        /// Its number.
-        found: MessageId,
-        /// The number that is due.
-        expected: MessageId,
-    },
-    /// More than one alert says that a session begins, or a report comes before it.
-    #[error("the session alert does not come first, or comes twice")]
-    SessionAlert,
-    /// The first message holds no `DevInfo`.
-    #[error("the first message holds no DevInfo")]
-    NoDevInfo,
-    /// `DevInfo` lacks a leaf.
-    #[error("DevInfo is not complete")]
-    DevInfo(#[from] MissingLeaf),
-    /// `DevInfo` names another device than the header.
-    #[error("DevInfo speaks of device {0}")]
-    OtherDevice(String),
-}
-
-impl Refusal {
-    /// The status that the client is given.
-    pub const fn code(&self) -> StatusCode {
-        match self {
-            Self::Dtd(_) => StatusCode::DTD_VERSION_NOT_SUPPORTED,
-            Self::Protocol(_) => StatusCode::PROTOCOL_VERSION_NOT_SUPPORTED,
-            Self::NoDevInfo | Self::DevInfo(_) => StatusCode::INCOMPLETE_COMMAND,
-            Self::UnknownSession
-            | Self::Over
-            | Self::OutOfOrder { .. }
-            | Self::SessionAlert
-            | Self::OtherDevice(_) => StatusCode::BAD_REQUEST,
-        }
-    }
-}
-
 /// Takes a request. `kept` is the session of the request's device and session id, if there is one.
 pub fn receive(
     settings: &Settings,
     kept: Option<Session>,
     request: &Message,
 ) -> Result<Received, Rejected> {
-    admit(settings, kept, request).map_err(|cause| Rejected {
-        reply: rejection(settings, request, &cause),
-        cause,
-    })
+    take(settings, kept, request, None)
 }
 
-fn admit(
+/// The same for a request whose transport header [`MAC_HEADER`](crate::auth::MAC_HEADER) counts.
+pub fn receive_signed(
     settings: &Settings,
     kept: Option<Session>,
     request: &Message,
-) -> Result<Received, Refusal> {
-    let header = &request.header;
-    if header.dtd != VER_DTD {
-        return Err(Refusal::Dtd(header.dtd.clone()));
-    }
-    if header.protocol != VER_PROTO {
-        return Err(Refusal::Protocol(header.protocol.clone()));
-    }
-    let kept = kept.filter(|session| session.is_of(header));
-    let initiator = session_alert(&request.commands)?;
-    if header.message == MessageId::FIRST && initiator.is_some() {
-        return first(settings, None, request, initiator);
-    }
-    let Some(session) = kept else {
-        return Err(Refusal::UnknownSession);
-    };
-    if header.message == session.request {
-        return Ok(Received::Repeat(session));
-    }
-    if session.is_over {
-        return Err(Refusal::Over);
-    }
-    let expected = session.request.next();
-    if header.message != expected {
-        return Err(Refusal::OutOfOrder {
-            found: header.message,
-            expected,
-        });
-    }
-    first(settings, Some(session), request, initiator)
+    signed: Signed<'_>,
+) -> Result<Received, Rejected> {
+    take(settings, kept, request, Some(signed))
 }
 
-/// Begins the session if the message says so (a second time, too: with credentials).
-fn first(
+fn take(
     settings: &Settings,
-    session: Option<Session>,
+    kept: Option<Session>,
     request: &Message,
-    initiator: Option<Initiator>,
-) -> Result<Received, Refusal> {
-    let first = match initiator {
-        None => None,
-        Some(initiator) => Some(First {
-            initiator,
-            device: dev_info(request)?,
-        }),
+    signed: Option<Signed<'_>>,
+) -> Result<Received, Rejected> {
+    let header = &request.header;
+    let kept = kept.filter(|session| session.is_of(header));
+    let admission = match admit(settings, kept.as_ref(), request) {
+        Ok(admission) => admission,
+        Err(cause) => return Err(refused(settings, request, cause)),
     };
-    Ok(Received::Turn(Turn::new(settings, session, request, first)))
-}
-
-/// The one alert that begins a session: before all reports.
-fn session_alert(commands: &[Command]) -> Result<Option<Initiator>, Refusal> {
-    let mut alerts = commands.iter().filter_map(|command| match command {
-        Command::Alert(alert) => Some(alert.code),
-        Command::Add(_)
-        | Command::Atomic(_)
-        | Command::Copy(_)
-        | Command::Delete(_)
-        | Command::Exec(_)
-        | Command::Get(_)
-        | Command::Replace(_)
-        | Command::Results(_)
-        | Command::Sequence(_)
-        | Command::Status(_) => None,
-    });
-    let first = match alerts.next() {
-        Some(AlertCode::CLIENT_INITIATED) => Some(Initiator::Client),
-        Some(AlertCode::SERVER_INITIATED) => Some(Initiator::Server),
-        Some(_) | None => None,
+    let (session, initiator) = match admission {
+        Admission::Repeat(session) => {
+            let again = session.proof.admit_again(settings, header, signed);
+            return match again {
+                Ok(()) => Ok(Received::Repeat(session.clone())),
+                Err(denied) => Err(refused(settings, request, denied.into())),
+            };
+        }
+        Admission::New(initiator) => (None, initiator),
+        Admission::Next(session, initiator) => (Some(session), initiator),
     };
-    let begins = |code| {
-        matches!(
-            code,
-            AlertCode::CLIENT_INITIATED | AlertCode::SERVER_INITIATED
-        )
+    let mut proof = session.map_or_else(Proof::default, |session| session.proof.clone());
+    let verdict = match proof.admit(settings, header, signed) {
+        Ok(verdict) => verdict,
+        Err(denied) => return Err(unproven(settings, session, request, (proof, denied))),
     };
-    if alerts.any(begins) {
-        return Err(Refusal::SessionAlert);
+    match first(initiator, request) {
+        Err(cause) => Err(refused(settings, request, cause)),
+        Ok(first) => {
+            let mut session = session.cloned().unwrap_or_else(|| Session::begun(header));
+            session.proof = proof;
+            let is_new = matches!(admission, Admission::New(_));
+            let turn = Turn::new(settings, (session, is_new), request, (first, verdict));
+            Ok(Received::Turn(turn))
+        }
     }
-    Ok(first)
-}
-
-fn dev_info(request: &Message) -> Result<DevInfo, Refusal> {
-    let device = request
-        .commands
-        .iter()
-        .find_map(dev_info_of)
-        .ok_or(Refusal::NoDevInfo)??;
-    if device.device_id == request.header.source.uri {
-        Ok(device)
-    } else {
-        Err(Refusal::OtherDevice(device.device_id))
-    }
-}
-
-fn dev_info_of(command: &Command) -> Option<Result<DevInfo, MissingLeaf>> {
-    if let Command::Replace(replace) = command {
-        DevInfo::from_items(&replace.items)
-    } else {
-        None
-    }
-}
-
-/// Says no to the message and to each command. It is too small not to be encodable, unless the
-/// request's own texts are at the limit; then there is nothing to say.
-fn rejection(settings: &Settings, request: &Message, cause: &Refusal) -> Vec<u8> {
-    let code = cause.code();
-    let answers = request.header.message;
-    let asked = request
-        .commands
-        .iter()
-        .filter(|command| !command.no_response())
-        .map(|command| {
-            answer::status(
-                answers,
-                CommandRef::Command(command.id().clone()),
-                command.name(),
-                code,
-            )
-        });
-    let header = answer::status(answers, CommandRef::Header, CommandName::SyncHdr, code);
-    let commands = answer::numbered(std::iter::once(header).chain(asked));
-    // Our own count may be unknown. The client's never falls behind it, so it serves.
-    let header = settings.header(&request.header, answers);
-    let message = Message {
-        header,
-        commands,
-        is_final: true,
-    };
-    settings.encoding.encode(&message).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! What a server keeps of a session between two requests.
 
+use super::proof::Proof;
+use crate::auth::{MacHeader, Nonce};
 use crate::message::{CommandId, CommandName, Header, MessageId, SessionId};
 
 /// The state of one session: a plain value. The caller keeps it under ([device](Self::device),
@@ -21,9 +23,27 @@ pub struct Session {
     pub(super) is_over: bool,
     /// Largest message that the client takes, in octets, if it said so.
     pub(super) client_max_message: Option<u64>,
+    pub(super) proof: Proof,
+    pub(super) mac: Option<MacHeader>,
 }
 
 impl Session {
+    /// A session of which nothing is known but its first message.
+    pub(super) fn begun(header: &Header) -> Self {
+        Self {
+            device: header.source.uri.clone(),
+            id: header.session.clone(),
+            request: header.message,
+            message: MessageId::FIRST,
+            outstanding: Vec::new(),
+            reply: Vec::new(),
+            is_over: false,
+            client_max_message: None,
+            proof: Proof::default(),
+            mac: None,
+        }
+    }
+
     /// The device's id, as its messages give it.
     pub fn device(&self) -> &str {
         &self.device
@@ -37,6 +57,24 @@ impl Session {
     /// The bytes that answer the request.
     pub fn reply(&self) -> &[u8] {
         &self.reply
+    }
+
+    /// The value of the transport header [`MAC_HEADER`](crate::auth::MAC_HEADER) to send with the
+    /// reply, if the server proves itself by it.
+    pub const fn mac(&self) -> Option<&MacHeader> {
+        self.mac.as_ref()
+    }
+
+    /// The nonce that the device was told to use next: the account's
+    /// [`nonce`](super::Authentication::nonce) from now on. None while the device has proved nothing.
+    pub fn next_nonce(&self) -> Option<&Nonce> {
+        self.proof.next.as_ref().filter(|_| self.proof.is_proven)
+    }
+
+    /// The nonce that the device told the server to use next: the account's
+    /// [`own nonce`](super::OwnProof::nonce) from now on.
+    pub const fn device_nonce(&self) -> Option<&Nonce> {
+        self.proof.own_next.as_ref()
     }
 
     /// Whether the client has nothing more to say: the reply asks it for nothing.

@@ -1,7 +1,9 @@
 //! One request, and the reply in the making.
 
+use super::admit::dev_info_of;
 use super::answer::{Asked, Detail, Part, next_message, numbered, status};
-use super::{Event, Operation, Session, Settings, dev_info_of};
+use super::proof::Verdict;
+use super::{Event, Operation, Session, Settings};
 use crate::client::Value;
 use crate::code::{AlertCode, StatusCode};
 use crate::limits::MAX_MESSAGE_LEN;
@@ -11,13 +13,15 @@ use crate::message::{
 };
 use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
 use crate::server::session::Outstanding;
-use crate::{DevInfo, EncodeError, Encoding, GenericAlert};
+use crate::{DevInfo, EncodeError, GenericAlert};
 
 /// A request that was taken. What its events say becomes acknowledged by [`Turn::finish`].
 #[derive(Debug)]
 #[must_use = "the client waits for a reply"]
 pub struct Turn {
-    encoding: Encoding,
+    settings: Box<Settings>,
+    /// What is said of the request as a whole.
+    verdict: Box<Verdict>,
     /// The reply's.
     header: Box<Header>,
     /// The request's number.
@@ -66,31 +70,25 @@ pub enum NotNow {
 impl Turn {
     pub(super) fn new(
         settings: &Settings,
-        session: Option<Session>,
+        (session, is_new): (Session, bool),
         request: &Message,
-        first: Option<First>,
+        (first, verdict): (Option<First>, Verdict),
     ) -> Self {
         let header = &request.header;
-        let session = session.map_or_else(
-            || Session {
-                device: header.source.uri.clone(),
-                id: header.session.clone(),
-                request: header.message,
-                message: MessageId::FIRST,
-                outstanding: Vec::new(),
-                reply: Vec::new(),
-                is_over: false,
-                client_max_message: None,
-            },
-            |session| Session {
-                request: header.message,
-                message: session.message.next(),
-                reply: Vec::new(),
-                ..session
-            },
-        );
+        let message = if is_new {
+            MessageId::FIRST
+        } else {
+            session.message.next()
+        };
+        let session = Session {
+            request: header.message,
+            message,
+            reply: Vec::new(),
+            ..session
+        };
         let mut turn = Self {
-            encoding: settings.encoding,
+            settings: Box::new(settings.clone()),
+            verdict: Box::new(verdict),
             header: Box::new(settings.header(header, session.message)),
             answers: header.message,
             is_final: request.is_final,
@@ -237,6 +235,9 @@ impl Turn {
     }
 
     fn take_status(&mut self, status: &Status) {
+        if status.command_ref == CommandRef::Header {
+            self.session.proof.hear(&self.settings, status);
+        }
         let event = match &status.command_ref {
             CommandRef::Header if status.code.is_success() => None,
             CommandRef::Header => Some(Event::MessageRefused { code: status.code }),
@@ -324,11 +325,14 @@ impl Turn {
         }
         let len = match self.len {
             Some(len) => len,
-            None => self.encoding.bound(&self.assemble(Detail::Items))?,
+            None => self
+                .settings
+                .encoding
+                .bound(&self.assemble(Detail::Items))?,
         };
         // The longest number stands in for the one that the command gets in the end.
         let command = operation.to_command(CommandId::at(MAX_COMMANDS + MAX_STATUSES));
-        let longer = len.saturating_add(self.encoding.command_len(&command)?);
+        let longer = len.saturating_add(self.settings.encoding.command_len(&command)?);
         let limit = self
             .session
             .client_max_message
@@ -373,23 +377,30 @@ impl Turn {
         }
         self.session.is_over = self.queued.is_empty() && reply.is_final;
         reply.commands.append(&mut self.queued);
-        self.session.reply = self.encoding.encode(&reply)?;
+        self.session.reply = self.settings.encoding.encode(&reply)?;
+        let (proof, reply) = (&self.session.proof, &self.session.reply);
+        self.session.mac = proof.own_mac(&self.settings, reply);
         Ok(self.session)
     }
 
     /// The reply without what is queued.
     fn assemble(&self, detail: Detail) -> Message {
         let answers = self.answers;
-        let whole = status(
-            answers,
-            CommandRef::Header,
-            CommandName::SyncHdr,
-            StatusCode::OK,
-        );
+        let whole = Status {
+            challenge: self.verdict.challenge.clone(),
+            ..status(
+                answers,
+                CommandRef::Header,
+                CommandName::SyncHdr,
+                self.verdict.code,
+            )
+        };
+        let mut header = Header::clone(&self.header);
+        header.credentials = self.session.proof.own_credentials(&self.settings);
         let wanted = self.asked.iter().filter(|asked| !asked.is_silent);
         let statuses = wanted.flat_map(|asked| asked.statuses(answers, detail));
         Message {
-            header: Header::clone(&self.header),
+            header,
             commands: numbered(std::iter::once(whole).chain(statuses)),
             is_final: self.is_final || self.is_aborted,
         }
