@@ -82,6 +82,7 @@ mod payload;
 mod schema;
 pub mod server;
 pub mod tnds;
+pub mod tree;
 pub mod wbxml;
 pub mod xml;
 

@@ -14,6 +14,7 @@
 //!
 //! Not here: which host may be talked to (a `RespURI` may name any), retries, and time.
 
+mod atomic;
 mod awaiting;
 mod fault;
 mod perform;

@@ -5,6 +5,7 @@ use crate::code::{AlertCode, StatusCode};
 use crate::message::{
     Command, CommandId, CommandName, Exec, Format, Group, Item, ItemCommand, Meta,
 };
+use crate::tree::{Query, split};
 
 /// What became of one command.
 pub(super) struct Performed {
@@ -20,22 +21,22 @@ pub(super) struct Performed {
 pub(super) struct Part {
     pub(super) target: Option<String>,
     pub(super) code: StatusCode,
-    /// What a `Get` found.
-    pub(super) found: Option<Value>,
+    /// What a `Get` found, and where; nowhere else than at the target when the address is empty.
+    pub(super) found: Vec<(String, Value)>,
 }
 
 impl Part {
-    const fn whole(code: StatusCode) -> Self {
+    pub(super) const fn whole(code: StatusCode) -> Self {
         Self {
             target: None,
             code,
-            found: None,
+            found: Vec::new(),
         }
     }
 }
 
 impl Performed {
-    fn new(command: &Command, parts: Vec<Part>) -> Self {
+    pub(super) fn new(command: &Command, parts: Vec<Part>) -> Self {
         Self {
             id: command.id().clone(),
             name: command.name(),
@@ -68,30 +69,40 @@ pub(super) fn refuse(commands: &[Command], code: StatusCode) -> Vec<Performed> {
 }
 
 /// Returns whether the command, and all within it, succeeded.
-fn one(tree: &mut dyn Tree, command: &Command, out: &mut Vec<Performed>) -> bool {
+pub(super) fn one(tree: &mut dyn Tree, command: &Command, out: &mut Vec<Performed>) -> bool {
     let parts = match command {
-        Command::Get(get) => items(get, |uri, _| match tree.get(uri) {
-            Ok(value) => (StatusCode::OK, Some(value)),
-            Err(code) => (code, None),
+        Command::Get(get) => each(get, |item| part(item, |uri, query| find(tree, uri, query))),
+        Command::Add(add) => each(add, |item| {
+            let value = value(&add.meta, item);
+            part(item, |uri, query| match query {
+                Query::Node => nothing(tree.add(uri, &value)),
+                Query::Property(_) | Query::List(_) => Err(StatusCode::COMMAND_NOT_ALLOWED),
+            })
         }),
-        Command::Add(add) => items(add, |uri, value| (tree.add(uri, &value), None)),
-        Command::Replace(replace) => items(replace, |uri, value| (tree.replace(uri, &value), None)),
-        Command::Delete(delete) => items(delete, |uri, _| (tree.delete(uri), None)),
-        Command::Copy(copy) => items(copy, |_, _| (StatusCode::FEATURE_NOT_SUPPORTED, None)),
+        Command::Replace(replace) => each(replace, |item| {
+            let value = value(&replace.meta, item);
+            part(item, |uri, query| match query {
+                Query::Node => nothing(tree.replace(uri, &value)),
+                Query::Property(property) => nothing(tree.replace_property(uri, property, &value)),
+                Query::List(_) => Err(StatusCode::COMMAND_NOT_ALLOWED),
+            })
+        }),
+        Command::Delete(delete) => each(delete, |item| {
+            part(item, |uri, query| match query {
+                Query::Node => nothing(tree.delete(uri)),
+                Query::Property(_) | Query::List(_) => Err(StatusCode::COMMAND_NOT_ALLOWED),
+            })
+        }),
+        Command::Copy(copy) => each(copy, |item| {
+            part(item, |uri, query| copied(tree, item, uri, query))
+        }),
         Command::Exec(exec) => vec![run(tree, exec)],
         Command::Alert(alert) => vec![Part::whole(match alert.code {
             AlertCode::NEXT_MESSAGE => StatusCode::OK,
             _ => StatusCode::FEATURE_NOT_SUPPORTED,
         })],
         Command::Sequence(group) => return sequence(tree, command, group, out),
-        Command::Atomic(group) => {
-            out.push(Performed::new(
-                command,
-                vec![Part::whole(StatusCode::FEATURE_NOT_SUPPORTED)],
-            ));
-            group.commands.iter().for_each(|command| skip(command, out));
-            return false;
-        }
+        Command::Atomic(group) => return super::atomic::atomic(tree, command, group, out),
         // A server has nothing to ask for that these would answer.
         Command::Results(_) | Command::Status(_) => {
             vec![Part::whole(StatusCode::COMMAND_NOT_ALLOWED)]
@@ -122,12 +133,12 @@ fn sequence(
     success
 }
 
-fn skip(command: &Command, out: &mut Vec<Performed>) {
+pub(super) fn skip(command: &Command, out: &mut Vec<Performed>) {
     without(command, StatusCode::NOT_EXECUTED, out);
 }
 
 /// The same for the command and all within it.
-fn without(command: &Command, code: StatusCode, out: &mut Vec<Performed>) {
+pub(super) fn without(command: &Command, code: StatusCode, out: &mut Vec<Performed>) {
     out.push(Performed::new(command, vec![Part::whole(code)]));
     if let Command::Sequence(group) | Command::Atomic(group) = command {
         let inner = group.commands.iter();
@@ -135,39 +146,63 @@ fn without(command: &Command, code: StatusCode, out: &mut Vec<Performed>) {
     }
 }
 
-/// The node an item means, or why there is none that the tree could be asked for.
-fn target(item: &Item) -> Result<&str, Part> {
-    let Some(target) = &item.target else {
-        return Err(Part::whole(StatusCode::INCOMPLETE_COMMAND));
-    };
-    // Properties, whole sub-trees and chunks are optional features that a plain tree lacks.
-    if target.uri.contains('?') || item.more_data {
-        let code = StatusCode::FEATURE_NOT_SUPPORTED;
-        return Err(Part {
-            target: Some(target.uri.clone()),
-            code,
-            found: None,
-        });
-    }
-    Ok(&target.uri)
+/// What was found, and where.
+type Found = Vec<(String, Value)>;
+
+fn each(command: &ItemCommand, part: impl FnMut(&Item) -> Part) -> Vec<Part> {
+    command.items.iter().map(part).collect()
 }
 
-fn items(
-    command: &ItemCommand,
-    mut act: impl FnMut(&str, Value) -> (StatusCode, Option<Value>),
-) -> Vec<Part> {
-    let part = |item: &Item| match target(item) {
-        Err(part) => part,
-        Ok(uri) => {
-            let (code, found) = act(uri, value(&command.meta, item));
-            Part {
-                target: Some(uri.to_owned()),
-                code,
-                found,
-            }
-        }
+/// Does something with the node that an item means.
+fn part(item: &Item, act: impl FnOnce(&str, Query) -> Result<Found, StatusCode>) -> Part {
+    let Some(target) = &item.target else {
+        return Part::whole(StatusCode::INCOMPLETE_COMMAND);
     };
-    command.items.iter().map(part).collect()
+    let result = match split(&target.uri) {
+        // Whoever sends a value in chunks sends nothing else with it.
+        Ok(_) if item.more_data => Err(StatusCode::FEATURE_NOT_SUPPORTED),
+        Ok((uri, query)) => act(uri, query),
+        Err(code) => Err(code),
+    };
+    let (code, found) = match result {
+        Ok(found) => (StatusCode::OK, found),
+        Err(code) => (code, Vec::new()),
+    };
+    Part {
+        target: Some(target.uri.clone()),
+        code,
+        found,
+    }
+}
+
+/// A command that finds nothing: any success is kept as it is.
+fn nothing(code: StatusCode) -> Result<Found, StatusCode> {
+    match code {
+        StatusCode::OK => Ok(Vec::new()),
+        code => Err(code),
+    }
+}
+
+fn find(tree: &mut dyn Tree, uri: &str, query: Query) -> Result<Found, StatusCode> {
+    let one = |value| vec![(String::new(), value)];
+    match query {
+        Query::Node => tree.get(uri).map(one),
+        Query::Property(property) => tree.property(uri, property).map(one),
+        Query::List(listing) => tree.list(uri, listing),
+    }
+}
+
+fn copied(
+    tree: &mut dyn Tree,
+    item: &Item,
+    target: &str,
+    query: Query,
+) -> Result<Found, StatusCode> {
+    let source = item.source.as_ref().ok_or(StatusCode::INCOMPLETE_COMMAND)?;
+    if query != Query::Node || source.uri.contains('?') {
+        return Err(StatusCode::COMMAND_NOT_ALLOWED);
+    }
+    nothing(tree.copy(&source.uri, target))
 }
 
 /// What the item says of itself goes before what the command says of all.
@@ -186,15 +221,11 @@ fn value(outer: &Meta, item: &Item) -> Value {
 }
 
 fn run(tree: &mut dyn Tree, exec: &Exec) -> Part {
-    match target(&exec.item) {
-        Err(part) => part,
-        Ok(uri) => {
-            let code = tree.exec(uri, exec.item.data.as_ref(), exec.correlator.as_deref());
-            Part {
-                target: Some(uri.to_owned()),
-                code,
-                found: None,
-            }
+    part(&exec.item, |uri, query| match query {
+        Query::Node => {
+            let argument = exec.item.data.as_ref();
+            nothing(tree.exec(uri, argument, exec.correlator.as_deref()))
         }
-    }
+        Query::Property(_) | Query::List(_) => Err(StatusCode::COMMAND_NOT_ALLOWED),
+    })
 }

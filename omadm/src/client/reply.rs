@@ -56,7 +56,8 @@ impl Reply {
         let mut values = Vec::new();
         for performed in &mut performed {
             for part in &mut performed.parts {
-                if let Some(found) = part.found.take() {
+                let found = std::mem::take(&mut part.found);
+                if !found.is_empty() {
                     let results = self.results(&performed.id, part.target.as_deref(), found);
                     match self.encoding.command_len(&results) {
                         Ok(more)
@@ -156,7 +157,20 @@ impl Reply {
         })
     }
 
-    fn results(&self, get: &CommandId, uri: Option<&str>, value: Value) -> Command {
+    fn results(&self, get: &CommandId, uri: Option<&str>, found: Vec<(String, Value)>) -> Command {
+        let item = |(at, value): (String, Value)| Item {
+            source: match at.as_str() {
+                "" => uri.map(Location::new),
+                at => Some(Location::new(at)),
+            },
+            meta: Meta {
+                format: Some(value.format),
+                content_type: value.content_type,
+                ..Meta::default()
+            },
+            data: Some(value.data),
+            ..Item::default()
+        };
         Command::Results(Results {
             id: placeholder(),
             message_ref: Some(self.answers),
@@ -164,16 +178,7 @@ impl Reply {
             meta: Meta::default(),
             target_refs: Vec::new(),
             source_refs: Vec::new(),
-            items: vec![Item {
-                source: uri.map(Location::new),
-                meta: Meta {
-                    format: Some(value.format),
-                    content_type: value.content_type,
-                    ..Meta::default()
-                },
-                data: Some(value.data),
-                ..Item::default()
-            }],
+            items: found.into_iter().map(item).collect(),
         })
     }
 }

@@ -3,6 +3,7 @@
 use crate::Payload;
 use crate::code::StatusCode;
 use crate::message::Format;
+use crate::tree::{Listing, Property};
 
 /// What a node holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,14 +41,16 @@ impl Value {
 /// The device's management tree, as far as the caller has one.
 ///
 /// The session asks it once per item of a server's command, in order. Addresses come as the server
-/// wrote them, relative to `.`; addresses of properties (`?prop=`, `?list=`) never arrive here, they
-/// are answered with 406. What is not overridden is refused, by this table:
+/// wrote them, relative to `.`, without what stands behind a `?`: properties and listings have methods
+/// of their own. What is not overridden is refused, by this table:
 ///
 /// | command | node is there | node is not |
 /// |---|---|---|
 /// | `Exec`, `Replace`, `Delete` | 405 | 404 |
 /// | `Add` | 418 | 405 |
-/// | `Copy`, `Atomic`, alerts to the user | 406 | 406 |
+/// | `Copy`, `Atomic`, `?prop=`, `?list=`, alerts to the user | 406 | 406 |
+///
+/// [`tree::ManagementTree`](crate::tree::ManagementTree) does all of it.
 pub trait Tree {
     /// Reads a node. `Err` is the status of the `Get`: 404 when there is no such node, 405 when it
     /// cannot be read.
@@ -82,6 +85,47 @@ pub trait Tree {
     /// Removes a node and all below it.
     fn delete(&mut self, uri: &str) -> StatusCode {
         refusal(self.get(uri).err())
+    }
+
+    /// Copies a leaf.
+    fn copy(&mut self, source: &str, target: &str) -> StatusCode {
+        let _: (&str, &str) = (source, target);
+        StatusCode::FEATURE_NOT_SUPPORTED
+    }
+
+    /// Reads a property of a node: 406 when there is none such.
+    fn property(&mut self, uri: &str, property: Property) -> Result<Value, StatusCode> {
+        let _: (&str, Property) = (uri, property);
+        Err(StatusCode::FEATURE_NOT_SUPPORTED)
+    }
+
+    /// Replaces a property of a node.
+    fn replace_property(&mut self, uri: &str, property: Property, value: &Value) -> StatusCode {
+        let _: (&str, Property, &Value) = (uri, property, value);
+        StatusCode::FEATURE_NOT_SUPPORTED
+    }
+
+    /// Reads a node and all below it: addresses with their values, or one serialised tree.
+    fn list(&mut self, uri: &str, listing: Listing) -> Result<Vec<(String, Value)>, StatusCode> {
+        let _: (&str, Listing) = (uri, listing);
+        Err(StatusCode::FEATURE_NOT_SUPPORTED)
+    }
+
+    /// From here on, what is done can be undone: 406 when it cannot. Never twice without an end in
+    /// between.
+    fn begin_atomic(&mut self) -> Result<(), StatusCode> {
+        Err(StatusCode::FEATURE_NOT_SUPPORTED)
+    }
+
+    /// What was done since the beginning of the group stays. `Err` fails the group: the tree has
+    /// undone it.
+    fn end_atomic(&mut self) -> Result<(), StatusCode> {
+        Err(StatusCode::ATOMIC_FAILED)
+    }
+
+    /// Undoes what was done since the beginning of the group. `Err` when that is not possible.
+    fn roll_back_atomic(&mut self) -> Result<(), StatusCode> {
+        Err(StatusCode::ATOMIC_ROLL_BACK_FAILED)
     }
 }
 
