@@ -53,6 +53,7 @@ status_codes! {
     FEATURE_NOT_SUPPORTED = 406, "optional feature not supported";
     MISSING_CREDENTIALS = 407, "credentials missing";
     REQUEST_TIMEOUT = 408, "the user did not answer in time";
+    SIZE_REQUIRED = 411, "the size of a chunked object is missing";
     INCOMPLETE_COMMAND = 412, "incomplete command";
     ENTITY_TOO_LARGE = 413, "too large";
     URI_TOO_LONG = 414, "address too long";

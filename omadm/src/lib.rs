@@ -70,6 +70,7 @@
 )]
 
 pub mod auth;
+mod chunks;
 pub mod client;
 pub mod code;
 pub mod ddf;
@@ -96,7 +97,8 @@ pub use schema::{EncodeError, Violation};
 /// What this crate takes at most; see also the lengths of ids in [`message`].
 pub mod limits {
     pub use crate::auth::MAX_NONCE_LEN;
-    pub use crate::client::{MAX_ALERTS, MAX_ROUNDS};
+    pub use crate::chunks::MAX_OBJECT_LEN;
+    pub use crate::client::{MAX_ALERTS, MAX_CHUNKS, MAX_ROUNDS};
     pub use crate::message::{MAX_COMMAND_ID_LEN, MAX_SESSION_ID_LEN};
     pub use crate::notification::MAX_VENDOR_LEN;
     pub use crate::schema::{

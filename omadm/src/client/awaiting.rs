@@ -1,12 +1,14 @@
 //! A message is out; what the answer to it means.
 
-use super::proof::{Proof, Signed};
-use super::reply::{Reply, header_status};
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use super::proof::{Proof, Signed, Verdict};
+use super::reply::{Package, Reply, header_status};
 use super::sent::{Answer, Outcome, Sent};
-use super::{Failed, Fault, MAX_ROUNDS, Nonces, Settings, Tree, perform};
+use super::{Failed, Fault, MAX_CHUNKS, MAX_ROUNDS, Nonces, Settings, Tree, perform};
 use crate::auth::MacHeader;
 use crate::code::{AlertCode, StatusCode, VER_DTD, VER_PROTO};
-use crate::limits::MAX_MESSAGE_LEN;
+use crate::limits::{MAX_MESSAGE_LEN, MAX_OBJECT_LEN};
 use crate::message::{
     Command, CommandId, CommandName, CommandRef, Header, Message, MessageId, SessionId, Status,
 };
@@ -30,6 +32,32 @@ pub struct Awaiting {
     /// Package 1, until the server has taken it.
     pub(super) opening: Box<[Command]>,
     pub(super) proof: Box<Proof>,
+    pub(super) values: Box<Values>,
+}
+
+/// Values under way.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Values {
+    incoming: Incoming,
+    outgoing: Outgoing,
+    /// The server's package is complete, and the answer to it is not.
+    is_answering: bool,
+    /// How many messages served a value that did not fit one.
+    chunks: u32,
+    /// Largest object that the server says it takes, in octets.
+    server_max_object: Option<u64>,
+}
+
+impl Values {
+    /// Some values that the server asked for are still to be sent, and it knows.
+    fn are_owed(&self) -> bool {
+        self.is_answering && !self.outgoing.is_empty()
+    }
+
+    /// Some values are still to be sent, as soon as the server's package is complete.
+    fn are_due(&self) -> bool {
+        !self.is_answering && !self.outgoing.is_empty()
+    }
 }
 
 /// How a session goes on.
@@ -156,7 +184,7 @@ impl Awaiting {
         }
         self.check_statuses(noted?)?;
         self.opening = Box::default();
-        let is_over = commands.is_empty() && message.is_final;
+        let is_over = commands.is_empty() && message.is_final && !self.values.are_due();
         if !verdict.is_proven && (is_over || !self.proof.may_ask()) {
             return Err(Fault::ServerUnproven);
         }
@@ -164,28 +192,63 @@ impl Awaiting {
         if is_over {
             return Ok(None);
         }
-        if self.message.0 >= MAX_ROUNDS {
+        if self.message.0 >= MAX_ROUNDS.saturating_add(self.values.chunks.min(MAX_CHUNKS)) {
             return Err(Fault::Endless);
         }
+        self.go_on(&message.header, message.is_final, (commands, verdict), tree)
+            .map(Some)
+    }
+
+    /// Carries the server's commands out, or refuses them; and says so, with values asked for.
+    fn go_on(
+        &mut self,
+        header: &Header,
+        is_final: bool,
+        (commands, verdict): (Vec<Command>, Verdict),
+        tree: &mut dyn Tree,
+    ) -> Result<Vec<u8>, Fault> {
+        // With values still to send, a server only asks to go on; its own package is complete.
+        let goes_on = self.values.are_owed() && commands.iter().all(asks_for_next);
+        if self.values.is_answering && !goes_on {
+            self.values.outgoing = Outgoing::default();
+        }
+        self.values.is_answering = is_final || goes_on;
+        let is_interrupted = self.values.incoming.is_interrupted(&commands);
         let performed = if verdict.is_proven {
-            perform::perform(tree, &commands)
+            let limit = self.settings.max_object;
+            let limit = limit.map_or(MAX_MESSAGE_LEN, |size| {
+                usize::try_from(size).unwrap_or(MAX_OBJECT_LEN)
+            });
+            perform::perform(tree, commands, &mut self.values.incoming, limit)
         } else {
             perform::refuse(&commands, verdict.code)
         };
+        let has_chunk = goes_on || self.values.incoming.is_begun();
+        self.values.chunks = self.values.chunks.saturating_add(u32::from(has_chunk));
         self.proof.has_told(&verdict);
         self.message = self.message.next();
         let reply = Reply {
             header: self.header(),
-            answers: message.header.message,
-            is_silent: message.header.no_response,
-            is_final: message.is_final,
+            answers: header.message,
+            is_silent: header.no_response,
+            package: match (goes_on, is_final) {
+                (true, _) => Package::Answered,
+                (false, true) => Package::Complete,
+                (false, false) => Package::Unfinished,
+            },
+            is_interrupted,
             encoding: self.settings.encoding,
             limit: self.server_max_message.min(MAX_MESSAGE_LEN),
+            max_object: self
+                .values
+                .server_max_object
+                .and_then(|size| usize::try_from(size).ok())
+                .unwrap_or(MAX_OBJECT_LEN),
             verdict,
         };
-        let message = reply.message(performed)?;
+        let message = reply.message(performed, &mut self.values.outgoing)?;
         self.sent = Sent::all(&message.commands);
-        Ok(Some(self.settings.encoding.encode(&message)?))
+        Ok(self.settings.encoding.encode(&message)?)
     }
 
     /// The next message's.
@@ -253,6 +316,8 @@ impl Awaiting {
         if let Some(size) = header.meta.max_message_size {
             self.server_max_message = usize::try_from(size).unwrap_or(usize::MAX);
         }
+        let max_object = header.meta.max_object_size;
+        self.values.server_max_object = max_object.or(self.values.server_max_object);
         Ok(())
     }
 
@@ -327,6 +392,10 @@ impl Awaiting {
         }
         Ok(())
     }
+}
+
+fn asks_for_next(command: &Command) -> bool {
+    matches!(command, Command::Alert(alert) if alert.code == AlertCode::NEXT_MESSAGE)
 }
 
 fn aborts_session(command: &Command) -> bool {

@@ -17,6 +17,8 @@
 mod atomic;
 mod awaiting;
 mod fault;
+mod incoming;
+mod outgoing;
 mod perform;
 mod proof;
 mod reply;
@@ -42,6 +44,9 @@ use sent::Sent;
 /// Most messages that a client sends in one session; a server that wants more is cut off.
 pub const MAX_ROUNDS: u32 = 64;
 
+/// Most messages that a client sends beyond [`MAX_ROUNDS`] because a value does not fit one.
+pub const MAX_CHUNKS: u32 = 4_096;
+
 /// Most alerts that one session reports; a long queue goes out in several.
 pub const MAX_ALERTS: usize = 256;
 
@@ -60,7 +65,9 @@ pub struct Settings {
     pub encoding: Encoding,
     /// Largest message that this client takes, in octets; announced to the server.
     pub max_message: usize,
-    /// Largest object that this client takes, in octets; announced to the server if set.
+    /// Largest object that this client takes in chunks, in octets; announced to the server if set. None:
+    /// [`MAX_MESSAGE_LEN`], and nothing is announced. Never more than
+    /// [`MAX_OBJECT_LEN`](crate::limits::MAX_OBJECT_LEN).
     pub max_object: Option<u64>,
     /// Largest message that the server takes, in octets: what it said last time
     /// ([`Awaiting::server_max_message`]), or [`MAX_MESSAGE_LEN`].
@@ -193,6 +200,7 @@ pub fn start(
         answers: vec![Answer::None; taken],
         server_message: None,
         server_max_message: settings.server_max_message,
+        values: Box::default(),
         proof: Box::new(proof),
     })
 }

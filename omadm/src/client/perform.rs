@@ -1,5 +1,6 @@
 //! Carrying out a server's commands on the device's tree.
 
+use super::incoming::{Incoming, Taken};
 use super::tree::{Tree, Value};
 use crate::code::{AlertCode, StatusCode};
 use crate::message::{
@@ -51,10 +52,21 @@ impl Performed {
 }
 
 /// Carries out the commands in order and says what became of each, those within groups included.
-pub(super) fn perform(tree: &mut dyn Tree, commands: &[Command]) -> Vec<Performed> {
+/// `limit` is the largest object taken, in octets.
+pub(super) fn perform(
+    tree: &mut dyn Tree,
+    commands: Vec<Command>,
+    incoming: &mut Incoming,
+    limit: usize,
+) -> Vec<Performed> {
     let mut performed = Vec::new();
     for command in commands {
-        one(tree, command, &mut performed);
+        match incoming.take(command, limit) {
+            Taken::Command(command) => {
+                one(tree, &command, &mut performed);
+            }
+            Taken::Chunk(chunk) => performed.push(chunk),
+        }
     }
     performed
 }
@@ -159,7 +171,7 @@ fn part(item: &Item, act: impl FnOnce(&str, Query) -> Result<Found, StatusCode>)
         return Part::whole(StatusCode::INCOMPLETE_COMMAND);
     };
     let result = match split(&target.uri) {
-        // Whoever sends a value in chunks sends nothing else with it.
+        // Only `Add` and `Replace` of one item may come in chunks.
         Ok(_) if item.more_data => Err(StatusCode::FEATURE_NOT_SUPPORTED),
         Ok((uri, query)) => act(uri, query),
         Err(code) => Err(code),

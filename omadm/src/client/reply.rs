@@ -1,13 +1,13 @@
 //! Package 3: what became of the server's commands.
 
+use super::outgoing::{Outgoing, results};
 use super::perform::{Part, Performed};
 use super::proof::Verdict;
 use super::{Fault, Value};
 use crate::Encoding;
 use crate::code::{AlertCode, StatusCode};
 use crate::message::{
-    Alert, Command, CommandId, CommandName, CommandRef, Header, Item, Location, Message, MessageId,
-    Meta, Results, Status,
+    Alert, Command, CommandId, CommandName, CommandRef, Header, Message, MessageId, Status,
 };
 use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
 
@@ -21,13 +21,37 @@ pub(super) struct Reply {
     pub(super) answers: MessageId,
     /// The server wants no `Status` for its commands.
     pub(super) is_silent: bool,
-    /// The server's package is complete; otherwise the rest of it is asked for.
-    pub(super) is_final: bool,
+    pub(super) package: Package,
+    /// The end of an object that came in chunks never came.
+    pub(super) is_interrupted: bool,
     pub(super) encoding: Encoding,
     /// Largest message that the server takes, in octets.
     pub(super) limit: usize,
+    /// Largest object that the server takes, in octets.
+    pub(super) max_object: usize,
     /// What the client thinks of the message's sender.
     pub(super) verdict: Verdict,
+}
+
+/// What of the server's package is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Package {
+    /// Not all of it: the rest is asked for.
+    Unfinished,
+    /// All of it.
+    Complete,
+    /// All of it since an earlier message; the server only asks for the rest of the answer.
+    Answered,
+}
+
+fn alert(code: AlertCode) -> Command {
+    Command::Alert(Alert {
+        id: placeholder(),
+        no_response: false,
+        code,
+        correlator: None,
+        items: Vec::new(),
+    })
 }
 
 /// A `Status` that takes the server's message.
@@ -47,35 +71,42 @@ pub(super) fn header_status(id: CommandId, message: MessageId) -> Command {
 }
 
 impl Reply {
-    /// Every `Status` goes in. A value goes in if it fits beside them; if not, the `Status` of its
-    /// `Get` says so.
-    pub(super) fn message(self, mut performed: Vec<Performed>) -> Result<Message, Fault> {
+    /// Every `Status` goes in. A value goes in if it fits beside them; if not, it waits in `outgoing`,
+    /// or the `Status` of its `Get` says that it is too large.
+    pub(super) fn message(
+        self,
+        mut performed: Vec<Performed>,
+        outgoing: &mut Outgoing,
+    ) -> Result<Message, Fault> {
         // Numbered later; the longest number stands in, so that lengths are never too small.
-        let bare = self.assemble(&performed, Vec::new());
+        let bare = self.assemble(&performed, Vec::new(), true);
         let mut len = self.encoding.bound(&bare)?;
         let mut values = Vec::new();
         for performed in &mut performed {
             for part in &mut performed.parts {
                 let found = std::mem::take(&mut part.found);
                 if !found.is_empty() {
-                    let results = self.results(&performed.id, part.target.as_deref(), found);
-                    match self.encoding.command_len(&results) {
-                        Ok(more)
-                            if len.saturating_add(more) <= self.limit
-                                && values.len() < MAX_VALUES =>
-                        {
-                            len = len.saturating_add(more);
-                            values.push(results);
-                        }
-                        Ok(_) => part.code = StatusCode::ENTITY_TOO_LARGE,
-                        Err(_) => part.code = StatusCode::COMMAND_FAILED,
+                    let room = self.limit.saturating_sub(len);
+                    let room = if values.len() < MAX_VALUES { room } else { 0 };
+                    let more = self.value((&performed.id, part), found, room, outgoing);
+                    if let Some((value, more)) = more {
+                        len = len.saturating_add(more);
+                        values.push(value);
                     }
                 }
             }
         }
-        let message = self.assemble(&performed, values);
+        if self.package != Package::Unfinished {
+            let room = self.limit.saturating_sub(len);
+            let count = MAX_VALUES.saturating_sub(values.len());
+            values.extend(outgoing.fill(self.encoding, room, count)?);
+        }
+        // Nothing but values is left to say, and not even a piece of one fits.
+        let goes_on = self.package == Package::Answered;
+        let is_stuck = goes_on && values.is_empty() && !outgoing.is_empty();
+        let message = self.assemble(&performed, values, outgoing.is_empty());
         let len = self.encoding.encode(&message)?.len();
-        if len > self.limit {
+        if len > self.limit || is_stuck {
             return Err(Fault::TooLarge {
                 len,
                 limit: self.limit,
@@ -84,7 +115,43 @@ impl Reply {
         Ok(message)
     }
 
-    fn assemble(&self, performed: &[Performed], values: Vec<Command>) -> Message {
+    /// The value as a command, and its length, if there is room for it and none waits before it.
+    fn value(
+        &self,
+        (get, part): (&CommandId, &mut Part),
+        mut found: Vec<(String, Value)>,
+        room: usize,
+        outgoing: &mut Outgoing,
+    ) -> Option<(Command, usize)> {
+        let uri = part.target.as_deref();
+        let command = results(get, self.answers, uri, found.clone());
+        let waits = match self.encoding.command_len(&command) {
+            Ok(len) if len <= room && outgoing.is_empty() => return Some((command, len)),
+            Ok(_) => self.may_wait(&found),
+            Err(_) => {
+                part.code = StatusCode::COMMAND_FAILED;
+                return None;
+            }
+        };
+        match found.pop().filter(|_| waits) {
+            Some((at, value)) => {
+                let at = Some(at.as_str()).filter(|at| !at.is_empty()).or(uri);
+                outgoing.push(get, self.answers, at, value);
+            }
+            None => part.code = StatusCode::ENTITY_TOO_LARGE,
+        }
+        None
+    }
+
+    /// Only a value alone can be cut into chunks.
+    fn may_wait(&self, found: &[(String, Value)]) -> bool {
+        match found {
+            [(_, value)] => value.data.as_bytes().len() <= self.max_object,
+            _ => false,
+        }
+    }
+
+    fn assemble(&self, performed: &[Performed], values: Vec<Command>, is_all: bool) -> Message {
         let mut header = header_status(placeholder(), self.answers);
         if let Command::Status(status) = &mut header {
             status.code = self.verdict.code;
@@ -97,23 +164,21 @@ impl Reply {
         {
             commands.extend(self.statuses(performed));
         }
-        commands.extend(values);
-        if !self.is_final {
-            commands.push(Command::Alert(Alert {
-                id: placeholder(),
-                no_response: false,
-                code: AlertCode::NEXT_MESSAGE,
-                correlator: None,
-                items: Vec::new(),
-            }));
+        if self.is_interrupted {
+            commands.push(alert(AlertCode::NO_END_OF_DATA));
         }
+        if self.package == Package::Unfinished {
+            commands.push(alert(AlertCode::NEXT_MESSAGE));
+        }
+        // Last, since nothing may stand between the chunks of a value.
+        commands.extend(values);
         for (index, command) in commands.iter_mut().enumerate() {
             command.renumber(CommandId::at(index));
         }
         Message {
             header: self.header.clone(),
             commands,
-            is_final: self.is_final,
+            is_final: is_all && self.package != Package::Unfinished,
         }
     }
 
@@ -156,34 +221,9 @@ impl Reply {
             items: Vec::new(),
         })
     }
-
-    fn results(&self, get: &CommandId, uri: Option<&str>, found: Vec<(String, Value)>) -> Command {
-        let item = |(at, value): (String, Value)| Item {
-            source: match at.as_str() {
-                "" => uri.map(Location::new),
-                at => Some(Location::new(at)),
-            },
-            meta: Meta {
-                format: Some(value.format),
-                content_type: value.content_type,
-                ..Meta::default()
-            },
-            data: Some(value.data),
-            ..Item::default()
-        };
-        Command::Results(Results {
-            id: placeholder(),
-            message_ref: Some(self.answers),
-            command_ref: get.clone(),
-            meta: Meta::default(),
-            target_refs: Vec::new(),
-            source_refs: Vec::new(),
-            items: found.into_iter().map(item).collect(),
-        })
-    }
 }
 
 /// As long as any number that a message's commands can have.
-fn placeholder() -> CommandId {
+pub(super) fn placeholder() -> CommandId {
     CommandId::at(MAX_COMMANDS + MAX_STATUSES)
 }

@@ -52,6 +52,23 @@ pub(super) enum Outcome {
     Refused(StatusCode),
 }
 
+/// Whether the session goes on without the server's consent.
+fn is_told(command: &Command) -> bool {
+    match command {
+        Command::Alert(alert) => alert.code == AlertCode::NO_END_OF_DATA,
+        Command::Results(_) => true,
+        Command::Add(_)
+        | Command::Atomic(_)
+        | Command::Copy(_)
+        | Command::Delete(_)
+        | Command::Exec(_)
+        | Command::Get(_)
+        | Command::Replace(_)
+        | Command::Sequence(_)
+        | Command::Status(_) => false,
+    }
+}
+
 impl Sent {
     pub(super) fn all(commands: &[Command]) -> Vec<Self> {
         let mut alerts = 0_usize..;
@@ -62,7 +79,7 @@ impl Sent {
                 id: command.id().clone(),
                 name: command.name(),
                 alert: if is_alert { alerts.next() } else { None },
-                is_report: is_alert || matches!(command, Command::Results(_)),
+                is_report: is_alert || is_told(command),
                 outcome: if command.no_response() {
                     Outcome::Settled
                 } else {

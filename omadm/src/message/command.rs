@@ -223,6 +223,22 @@ impl Command {
         *id = new;
     }
 
+    /// Gives the command and all within it new ids, outermost first, and shows each with its name.
+    pub(crate) fn renumber_all(
+        &mut self,
+        next: &mut dyn FnMut() -> CommandId,
+        show: &mut dyn FnMut(CommandId, CommandName),
+    ) {
+        let id = next();
+        self.renumber(id.clone());
+        show(id, self.name());
+        if let Self::Atomic(group) | Self::Sequence(group) = self {
+            for command in &mut group.commands {
+                command.renumber_all(next, show);
+            }
+        }
+    }
+
     /// The element's name.
     pub fn name(&self) -> CommandName {
         match self {

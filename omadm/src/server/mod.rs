@@ -24,7 +24,9 @@ mod operation;
 mod proof;
 mod refusal;
 mod session;
+mod take;
 mod turn;
+mod values;
 
 pub use operation::Operation;
 pub use proof::{Authentication, OwnProof, Signed};
@@ -54,6 +56,9 @@ pub struct Settings {
     pub encoding: Encoding,
     /// Largest message that this server takes, in octets; announced to clients.
     pub max_message: usize,
+    /// Largest object that this server takes in chunks, in octets; announced to clients if set. None:
+    /// [`MAX_MESSAGE_LEN`]. Never more than [`MAX_OBJECT_LEN`](crate::limits::MAX_OBJECT_LEN).
+    pub max_object: Option<u64>,
     /// What is asked of the request's device, and how the server proves itself to it; none leaves
     /// both to TLS.
     pub authentication: Option<Authentication>,
@@ -67,6 +72,7 @@ impl Settings {
             respond_to: None,
             encoding: Encoding::Xml,
             max_message: MAX_MESSAGE_LEN,
+            max_object: None,
             authentication: None,
         }
     }
@@ -78,6 +84,7 @@ impl Settings {
         header.respond_to.clone_from(&self.respond_to);
         header.meta = Meta {
             max_message_size: u64::try_from(self.max_message).ok(),
+            max_object_size: self.max_object,
             ..Meta::default()
         };
         header

@@ -2,9 +2,12 @@
 
 use crate::Payload;
 use crate::client::Value;
-use crate::message::{Command, CommandId, Exec, Item, ItemCommand, Location, Meta};
+use crate::message::{Command, CommandId, Exec, Group, Item, ItemCommand, Location, Meta};
+use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
 
-/// One command on one node of the device's tree.
+/// One command on one node of the device's tree, or several commands as a group.
+///
+/// An address may end in `?prop=ACL` and the like, or, in a `Get`, in `?list=TNDS` and the like.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Read the node: [`Event::Results`](super::Event::Results) follows.
@@ -40,12 +43,31 @@ pub enum Operation {
         /// The node.
         uri: String,
     },
+    /// Copy a leaf.
+    Copy {
+        /// The leaf.
+        source: String,
+        /// Where to.
+        target: String,
+    },
+    /// One after the other, up to the first that fails. Each has a tag of its own.
+    Sequence {
+        /// The operations, in order.
+        operations: Vec<(u64, Operation)>,
+    },
+    /// All of them or none. `Get`, `Exec` and further groups have no place in it: the device refuses
+    /// them. Each has a tag of its own.
+    Atomic {
+        /// The operations, in order.
+        operations: Vec<(u64, Operation)>,
+    },
 }
 
 impl Operation {
-    pub(super) fn to_command(&self, id: CommandId) -> Command {
+    /// The command, still to be numbered: the longest number stands in for each.
+    pub(super) fn to_command(&self) -> Command {
         let on = |item: Item| ItemCommand {
-            id: id.clone(),
+            id: placeholder(),
             no_response: false,
             meta: Meta::default(),
             items: vec![item],
@@ -55,12 +77,18 @@ impl Operation {
             Self::Delete { uri } => Command::Delete(on(Item::target(uri))),
             Self::Replace { uri, value } => Command::Replace(on(item(uri, value))),
             Self::Add { uri, value } => Command::Add(on(item(uri, value))),
+            Self::Copy { source, target } => Command::Copy(on(Item {
+                source: Some(Location::new(source)),
+                ..Item::target(target)
+            })),
+            Self::Sequence { operations } => Command::Sequence(group(operations)),
+            Self::Atomic { operations } => Command::Atomic(group(operations)),
             Self::Exec {
                 uri,
                 argument,
                 correlator,
             } => Command::Exec(Exec {
-                id,
+                id: placeholder(),
                 no_response: false,
                 meta: Meta::default(),
                 correlator: correlator.clone(),
@@ -70,6 +98,32 @@ impl Operation {
                 },
             }),
         }
+    }
+
+    /// The tags of the operation and of all within it, in the order of their commands.
+    pub(super) fn tags(&self, own: u64, tags: &mut Vec<u64>) {
+        tags.push(own);
+        if let Self::Sequence { operations } | Self::Atomic { operations } = self {
+            for (tag, operation) in operations {
+                operation.tags(*tag, tags);
+            }
+        }
+    }
+}
+
+pub(super) fn placeholder() -> CommandId {
+    CommandId::at(MAX_COMMANDS + MAX_STATUSES)
+}
+
+fn group(operations: &[(u64, Operation)]) -> Group {
+    let commands = operations.iter();
+    Group {
+        id: placeholder(),
+        no_response: false,
+        meta: Meta::default(),
+        commands: commands
+            .map(|(_, operation)| operation.to_command())
+            .collect(),
     }
 }
 

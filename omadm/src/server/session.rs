@@ -1,6 +1,7 @@
 //! What a server keeps of a session between two requests.
 
 use super::proof::Proof;
+use super::values::Values;
 use crate::auth::{MacHeader, Nonce};
 use crate::message::{CommandId, CommandName, Header, MessageId, SessionId};
 
@@ -10,6 +11,9 @@ use crate::message::{CommandId, CommandName, Header, MessageId, SessionId};
 /// It holds the last reply, because a client that did not get it asks again; so it is worth keeping
 /// for a while even when the session [is over](Self::is_over). A caller that loses it loses no
 /// report: the client begins a new session with all that was not acknowledged.
+///
+/// While a value travels in chunks it holds that value: [`Settings::max_object`](super::Settings)
+/// octets at most of what the client sends, and what the server has to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     pub(super) device: String,
@@ -25,6 +29,7 @@ pub struct Session {
     pub(super) client_max_message: Option<u64>,
     pub(super) proof: Proof,
     pub(super) mac: Option<MacHeader>,
+    pub(super) values: Values,
 }
 
 impl Session {
@@ -41,6 +46,7 @@ impl Session {
             client_max_message: None,
             proof: Proof::default(),
             mac: None,
+            values: Values::default(),
         }
     }
 

@@ -1,25 +1,23 @@
 //! One request, and the reply in the making.
 
-use super::admit::dev_info_of;
-use super::answer::{Asked, Detail, Part, next_message, numbered, status};
+use super::answer::{Asked, Detail, next_message, numbered, status};
 use super::proof::Verdict;
+use super::session::Outstanding;
+use super::values::Outgoing;
 use super::{Event, Operation, Session, Settings};
-use crate::client::Value;
-use crate::code::{AlertCode, StatusCode};
+use crate::code::StatusCode;
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::message::{
-    Alert, Command, CommandId, CommandName, CommandRef, Format, Header, Initiator, Item, Message,
-    MessageId, Results, Status,
+    Command, CommandId, CommandName, CommandRef, Header, Initiator, Message, MessageId, Status,
 };
 use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
-use crate::server::session::Outstanding;
-use crate::{DevInfo, EncodeError, GenericAlert};
+use crate::{DevInfo, EncodeError};
 
 /// A request that was taken. What its events say becomes acknowledged by [`Turn::finish`].
 #[derive(Debug)]
 #[must_use = "the client waits for a reply"]
 pub struct Turn {
-    settings: Box<Settings>,
+    pub(super) settings: Box<Settings>,
     /// What is said of the request as a whole.
     verdict: Box<Verdict>,
     /// The reply's.
@@ -29,15 +27,35 @@ pub struct Turn {
     /// The client has finished its package.
     is_final: bool,
     /// The client wants no status at all.
-    is_silent: bool,
+    pub(super) is_silent: bool,
     /// With an empty reply; our own message number already counted up.
-    session: Session,
-    events: Vec<Event>,
-    asked: Vec<Asked>,
-    queued: Vec<Command>,
+    pub(super) session: Session,
+    pub(super) events: Vec<Event>,
+    pub(super) asked: Vec<Asked>,
+    queued: Vec<Queued>,
+    /// How many commands are queued, those within groups included.
+    count: usize,
+    cut: Cut,
     /// Upper bound of the reply's length without what is queued; counted at the first need.
     len: Option<usize>,
-    is_aborted: bool,
+    pub(super) is_aborted: bool,
+}
+
+/// Where a value stops in the middle.
+#[derive(Debug, Default)]
+struct Cut {
+    /// At the end of the last reply: the client asks for the rest.
+    before: bool,
+    /// At the end of what is queued.
+    now: bool,
+}
+
+/// Something to ask, still to be numbered.
+#[derive(Debug)]
+struct Queued {
+    command: Command,
+    /// Its own, and those of what is within it.
+    tags: Vec<u64>,
 }
 
 /// The first message of a session, read.
@@ -49,8 +67,8 @@ pub(super) struct First {
 /// Names one report of a [`Turn`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AlertId {
-    asked: usize,
-    part: usize,
+    pub(super) asked: usize,
+    pub(super) part: usize,
 }
 
 /// Why an operation cannot go into this reply.
@@ -97,6 +115,8 @@ impl Turn {
             events: Vec::new(),
             asked: Vec::new(),
             queued: Vec::new(),
+            count: 0,
+            cut: Cut::default(),
             len: None,
             is_aborted: false,
         };
@@ -104,6 +124,9 @@ impl Turn {
             .meta
             .max_message_size
             .or(turn.session.client_max_message);
+        turn.cut.before = turn.session.values.outgoing.is_some();
+        let max_object = &mut turn.session.values.client_max_object;
+        *max_object = header.meta.max_object_size.or(*max_object);
         let begins = first.is_some();
         if let Some(First { initiator, device }) = first {
             turn.events.push(Event::SessionStarted {
@@ -120,183 +143,25 @@ impl Turn {
         turn
     }
 
-    fn take(&mut self, command: &Command, begins: bool) {
-        match command {
-            Command::Status(status) => self.take_status(status),
-            Command::Results(results) => self.take_results(command, results),
-            Command::Alert(alert) => self.take_alert(command, alert),
-            Command::Replace(_) if begins && dev_info_of(command).is_some() => {
-                self.ask(command, StatusCode::OK);
-            }
-            // A client has nothing to ask of a server.
-            Command::Add(_)
-            | Command::Copy(_)
-            | Command::Delete(_)
-            | Command::Exec(_)
-            | Command::Get(_)
-            | Command::Replace(_) => self.ask(command, StatusCode::COMMAND_NOT_ALLOWED),
-            Command::Atomic(group) | Command::Sequence(group) => {
-                self.ask(command, StatusCode::COMMAND_NOT_ALLOWED);
-                group.commands.iter().for_each(|inner| self.skip(inner));
-            }
-        }
-    }
-
-    fn skip(&mut self, command: &Command) {
-        self.ask(command, StatusCode::NOT_EXECUTED);
-        if let Command::Atomic(group) | Command::Sequence(group) = command {
-            group.commands.iter().for_each(|inner| self.skip(inner));
-        }
-    }
-
-    fn ask(&mut self, command: &Command, code: StatusCode) {
-        self.ask_parts(
-            command,
-            vec![Part {
-                source: None,
-                code: Some(code),
-            }],
-        );
-    }
-
-    fn ask_parts(&mut self, command: &Command, parts: Vec<Part>) {
-        let name = command.name();
-        // Results never ask for a status, but one that refuses them is due.
-        let is_silent = name != CommandName::Results && command.no_response();
-        let is_silent = is_silent || self.is_silent;
-        self.asked.push(Asked {
-            id: command.id().clone(),
-            name,
-            is_silent,
-            parts,
-        });
-    }
-
-    fn take_alert(&mut self, command: &Command, alert: &Alert) {
-        match alert.code {
-            AlertCode::CLIENT_INITIATED | AlertCode::SERVER_INITIATED | AlertCode::NEXT_MESSAGE => {
-                self.ask(command, StatusCode::OK);
-            }
-            AlertCode::GENERIC | AlertCode::CLIENT_EVENT if alert.items.is_empty() => {
-                self.ask(command, StatusCode::INCOMPLETE_COMMAND);
-            }
-            AlertCode::GENERIC => self.take_reports(command, alert, |id, item| {
-                let correlator = alert.correlator.as_deref();
-                let alert = GenericAlert::from_item(correlator, item).ok()?;
-                Some(Event::GenericAlert { id, alert })
-            }),
-            AlertCode::CLIENT_EVENT => self.take_reports(command, alert, |id, item| {
-                Some(Event::ClientEvent {
-                    id,
-                    item: item.clone(),
-                })
-            }),
-            AlertCode::SESSION_ABORT => {
-                self.ask(command, StatusCode::OK);
-                self.is_aborted = true;
-                self.events.push(Event::Aborted);
-            }
-            _ => self.ask(command, StatusCode::FEATURE_NOT_SUPPORTED),
-        }
-    }
-
-    /// One event for each item; an item that yields none is refused as incomplete.
-    fn take_reports(
-        &mut self,
-        command: &Command,
-        alert: &Alert,
-        event: impl Fn(AlertId, &Item) -> Option<Event>,
-    ) {
-        let asked = self.asked.len();
-        let mut parts = Vec::new();
-        for (part, item) in alert.items.iter().enumerate() {
-            let event = event(AlertId { asked, part }, item);
-            let code = match event {
-                Some(_) => None,
-                None => Some(StatusCode::INCOMPLETE_COMMAND),
-            };
-            self.events.extend(event);
-            parts.push(Part {
-                source: item.source.as_ref().map(|it| it.uri.clone()),
-                code,
-            });
-        }
-        self.ask_parts(command, parts);
-    }
-
-    fn outstanding(
-        &mut self,
-        message: Option<MessageId>,
-        id: &CommandId,
-    ) -> Option<&mut Outstanding> {
-        self.session.outstanding.iter_mut().find(|outstanding| {
-            outstanding.id == *id && message.is_none_or(|message| message == outstanding.message)
-        })
-    }
-
-    fn take_status(&mut self, status: &Status) {
-        if status.command_ref == CommandRef::Header {
-            self.session.proof.hear(&self.settings, status);
-        }
-        let event = match &status.command_ref {
-            CommandRef::Header if status.code.is_success() => None,
-            CommandRef::Header => Some(Event::MessageRefused { code: status.code }),
-            CommandRef::Command(id) => match self.outstanding(Some(status.message_ref), id) {
-                Some(outstanding) if outstanding.name == status.command => {
-                    outstanding.has_status = true;
-                    let code = status.code;
-                    outstanding.tag.map(|tag| Event::Status { tag, code })
-                }
-                Some(_) | None => Some(Event::StrayStatus(status.clone())),
-            },
-        };
-        self.events.extend(event);
-    }
-
-    /// Results that were asked for need no `Status`.
-    fn take_results(&mut self, command: &Command, results: &Results) {
-        let found = self.outstanding(results.message_ref, &results.command_ref);
-        let tag = found
-            .filter(|get| get.name == CommandName::Get)
-            .and_then(|get| get.tag);
-        let Some(tag) = tag else {
-            self.ask(command, StatusCode::BAD_REQUEST);
-            return;
-        };
-        for item in &results.items {
-            let Some(source) = &item.source else {
-                self.ask(command, StatusCode::INCOMPLETE_COMMAND);
-                return;
-            };
-            let format = item.meta.format.as_ref().or(results.meta.format.as_ref());
-            let content_type = item
-                .meta
-                .content_type
-                .as_ref()
-                .or(results.meta.content_type.as_ref());
-            let value = Value {
-                format: format.cloned().unwrap_or(Format::Chr),
-                content_type: content_type.cloned(),
-                data: item.data.clone().unwrap_or_default(),
-            };
-            self.events.push(Event::Results {
-                tag,
-                uri: source.uri.clone(),
-                value,
-            });
-        }
-    }
-
-    /// With the client's package complete, what it has not answered it will not answer.
+    /// With the client's package complete, what it has not answered it will not answer; nor if it does
+    /// not take the rest of a value.
     fn close_package(&mut self) {
-        if !self.is_final && !self.is_aborted {
+        let values = &mut self.session.values;
+        let is_refused = self.cut.before && values.outgoing.as_ref().is_none_or(|it| !it.is_taken);
+        if is_refused {
+            values.outgoing = None;
+        }
+        if !self.is_final && !self.is_aborted && !is_refused {
             return;
         }
-        for outstanding in self.session.outstanding.drain(..) {
-            if let (Some(tag), false) = (outstanding.tag, outstanding.has_status) {
-                self.events.push(Event::Unanswered { tag });
-            }
-        }
+        let cut_short = values.incoming.take().map(|incoming| incoming.tag);
+        let outstanding = self.session.outstanding.drain(..);
+        let silent = outstanding.filter(|outstanding| !outstanding.has_status);
+        let unanswered = silent.filter_map(|outstanding| outstanding.tag);
+        let events = unanswered
+            .chain(cut_short)
+            .map(|tag| Event::Unanswered { tag });
+        self.events.extend(events);
     }
 
     /// The session this turn belongs to.
@@ -318,65 +183,120 @@ impl Turn {
         }
     }
 
-    /// Asks the device for something. `tag` comes back in the events that tell of it.
+    /// Asks the device for something. `tag` comes back in the events that tell of it; the operations
+    /// of a group have their own.
+    ///
+    /// A value that does not fit goes out in chunks, if the device has said that it takes objects so
+    /// large; nothing more can be queued until it is through.
     pub fn queue(&mut self, tag: u64, operation: &Operation) -> Result<(), NotNow> {
         if !self.is_final || self.is_aborted {
             return Err(NotNow::ClientBusy);
         }
-        let len = match self.len {
-            Some(len) => len,
-            None => self
-                .settings
-                .encoding
-                .bound(&self.assemble(Detail::Items))?,
-        };
-        // The longest number stands in for the one that the command gets in the end.
-        let command = operation.to_command(CommandId::at(MAX_COMMANDS + MAX_STATUSES));
-        let longer = len.saturating_add(self.settings.encoding.command_len(&command)?);
-        let limit = self
-            .session
-            .client_max_message
-            .and_then(|max| usize::try_from(max).ok());
-        if longer > limit.unwrap_or(MAX_MESSAGE_LEN).min(MAX_MESSAGE_LEN)
-            || self.queued.len() >= MAX_COMMANDS
-        {
+        let len = self.len()?;
+        let command = operation.to_command();
+        let mut tags = Vec::new();
+        operation.tags(tag, &mut tags);
+        let count = self.count.saturating_add(tags.len());
+        if count > MAX_COMMANDS || self.session.values.outgoing.is_some() {
             return Err(NotNow::Full);
         }
+        let longer = len.saturating_add(self.settings.encoding.command_len(&command)?);
+        if longer > self.limit() {
+            return self.queue_chunk(tag, operation);
+        }
         self.len = Some(longer);
-        self.session.outstanding.push(Outstanding {
-            message: self.session.message,
-            id: command.id().clone(),
-            name: command.name(),
-            tag: Some(tag),
-            has_status: false,
-        });
-        self.queued.push(command);
+        self.count = count;
+        self.queued.push(Queued { command, tags });
         Ok(())
+    }
+
+    /// The first chunk of a value that does not fit.
+    fn queue_chunk(&mut self, tag: u64, operation: &Operation) -> Result<(), NotNow> {
+        let limit = self.session.values.client_max_object;
+        let mut outgoing = Outgoing::new(tag, operation, limit).ok_or(NotNow::Full)?;
+        if self.send_chunk(&mut outgoing)? {
+            self.session.values.outgoing = Some(outgoing);
+            Ok(())
+        } else {
+            Err(NotNow::Full)
+        }
+    }
+
+    /// Queues the next chunk of a value; whether there was room.
+    fn send_chunk(&mut self, outgoing: &mut Outgoing) -> Result<bool, EncodeError> {
+        let room = self.limit().saturating_sub(self.len()?);
+        let Some((command, is_last)) = outgoing.next(self.settings.encoding, room)? else {
+            return Ok(false);
+        };
+        self.cut.now = !is_last;
+        let tags = vec![outgoing.tag];
+        self.queued.push(Queued { command, tags });
+        Ok(true)
+    }
+
+    /// With the client ready for it, the next chunk of what is on its way.
+    fn go_on(&mut self) -> Result<(), EncodeError> {
+        let Some(mut outgoing) = self.session.values.outgoing.take() else {
+            return Ok(());
+        };
+        if !outgoing.is_taken || self.is_aborted {
+            return Ok(());
+        }
+        // With no room for any of it the client is told that nothing more comes, and finds it missing.
+        if self.send_chunk(&mut outgoing)? && self.cut.now {
+            self.session.values.outgoing = Some(outgoing);
+        }
+        Ok(())
+    }
+
+    fn len(&mut self) -> Result<usize, EncodeError> {
+        if let Some(len) = self.len {
+            return Ok(len);
+        }
+        let mut longest = self.assemble(Detail::Items);
+        longest.is_final = true;
+        let len = self.settings.encoding.bound(&longest)?;
+        self.len = Some(len);
+        Ok(len)
+    }
+
+    fn limit(&self) -> usize {
+        let limit = self.session.client_max_message;
+        let limit = limit.and_then(|max| usize::try_from(max).ok());
+        limit.unwrap_or(MAX_MESSAGE_LEN).min(MAX_MESSAGE_LEN)
     }
 
     /// Writes the reply, and with it what to keep. Reports without an answer are refused with 500.
     pub fn finish(mut self) -> Result<Session, EncodeError> {
+        if self.cut.before {
+            self.go_on()?;
+        }
         let mut reply = self.assemble(Detail::Brief);
-        let first = reply.commands.len();
-        if !self.is_final && !self.is_aborted {
-            let alert = next_message(CommandId::at(first));
-            self.session.outstanding.push(Outstanding {
-                message: self.session.message,
-                id: alert.id().clone(),
-                name: alert.name(),
-                tag: None,
-                has_status: false,
-            });
+        let message = self.session.message;
+        let owed = |id: CommandId, name, tag| Outstanding {
+            message,
+            id,
+            name,
+            tag,
+            has_status: false,
+        };
+        if !self.is_final && !self.is_aborted && !self.cut.before {
+            let alert = next_message(CommandId::at(reply.commands.len()));
+            let alert_owed = owed(alert.id().clone(), alert.name(), None);
+            self.session.outstanding.push(alert_owed);
             reply.commands.push(alert);
         }
-        let outstanding = self.session.outstanding.iter_mut();
-        let ours = outstanding.filter(|outstanding| outstanding.tag.is_some());
-        for ((place, command), outstanding) in (first..).zip(&mut self.queued).zip(ours) {
-            command.renumber(CommandId::at(place));
-            outstanding.id = command.id().clone();
-        }
+        reply.is_final = (self.is_final || self.cut.before || self.is_aborted) && !self.cut.now;
         self.session.is_over = self.queued.is_empty() && reply.is_final;
-        reply.commands.append(&mut self.queued);
+        let mut places = reply.commands.len()..;
+        let mut next = || CommandId::at(places.next().unwrap_or(MAX_COMMANDS + MAX_STATUSES));
+        for mut queued in std::mem::take(&mut self.queued) {
+            let mut tags = queued.tags.into_iter();
+            let outstanding = &mut self.session.outstanding;
+            let mut show = |id, name| outstanding.push(owed(id, name, tags.next()));
+            queued.command.renumber_all(&mut next, &mut show);
+            reply.commands.push(queued.command);
+        }
         self.session.reply = self.settings.encoding.encode(&reply)?;
         let (proof, reply) = (&self.session.proof, &self.session.reply);
         self.session.mac = proof.own_mac(&self.settings, reply);

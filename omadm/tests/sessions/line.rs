@@ -88,6 +88,7 @@ fn operations_are_carried_out_and_their_ends_come_back() {
 fn a_value_too_large_for_the_server_is_refused_not_sent() {
     let mut world = World::new(0, 1_500, Vec::new());
     world.device.large = "x".repeat(2_000);
+    world.server.settings.max_object = Some(1_999);
     world.server.operations = vec![
         Operation::Get {
             uri: "./Large".into(),

@@ -7,6 +7,8 @@
 )]
 
 mod client_faults;
+mod groups;
+mod large;
 mod line;
 mod server_faults;
 mod world;

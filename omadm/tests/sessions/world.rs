@@ -119,7 +119,7 @@ impl Tree for DeviceTree {
 
 /// A server that stores reports by correlator.
 pub(crate) struct Server {
-    settings: server::Settings,
+    pub settings: server::Settings,
     sessions: BTreeMap<(String, SessionId), Session>,
     pub kept: Vec<String>,
     pub operations: Vec<Operation>,
