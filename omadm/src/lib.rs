@@ -78,6 +78,7 @@ mod dev_info;
 mod encoding;
 mod generic_alert;
 pub mod message;
+pub mod mo;
 pub mod notification;
 mod payload;
 mod schema;

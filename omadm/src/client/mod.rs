@@ -18,6 +18,8 @@ mod atomic;
 mod awaiting;
 mod fault;
 mod incoming;
+mod noting;
+mod offline;
 mod outgoing;
 mod perform;
 mod proof;
@@ -27,6 +29,7 @@ mod tree;
 
 pub use awaiting::{Awaiting, Finished, Next};
 pub use fault::{Failed, Fault};
+pub use offline::{CarriedOut, carry_out};
 pub use proof::{Authentication, Nonces, ServerProof};
 pub use sent::Answer;
 pub use tree::{Tree, Value};

@@ -207,6 +207,13 @@ impl Node {
         self
     }
 
+    /// The same with a scope.
+    #[must_use]
+    pub const fn scoped(mut self, scope: Scope) -> Self {
+        self.properties.scope = Some(scope);
+        self
+    }
+
     /// The same with a description.
     #[must_use]
     pub fn described(mut self, description: impl Into<String>) -> Self {

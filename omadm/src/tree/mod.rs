@@ -198,6 +198,18 @@ impl ManagementTree {
         Ok(())
     }
 
+    /// Makes a node and all below it children of `parent`, with the commands and the scope that their
+    /// description has. What is not described takes no command and stays.
+    pub fn plant_described(
+        &mut self,
+        parent: &str,
+        node: &Node,
+        description: &ddf::Node,
+    ) -> Result<(), NotPlanted> {
+        self.plant(parent, node, &Planted::permanent([]))?;
+        self.describe(&format!("{parent}/{}", node.name), description)
+    }
+
     /// Gives the nodes of a sub-tree the commands and the scope that their description has. What is
     /// not described stays as it is; so does the scope where the description names none.
     pub fn describe(&mut self, uri: &str, description: &ddf::Node) -> Result<(), NotPlanted> {

@@ -173,11 +173,13 @@ fn we_read_their_trees() {
 #[test]
 fn they_read_our_descriptions() {
     DESCRIPTIONS.they_read_what_we_write("descriptions");
+    DESCRIPTIONS.they_read_what_we_write("../../ddf");
 }
 
 #[test]
 fn we_read_their_descriptions() {
     DESCRIPTIONS.we_read_what_they_write("descriptions");
+    DESCRIPTIONS.we_read_what_they_write("../../ddf");
 }
 
 #[test]
