@@ -59,6 +59,10 @@ pub struct Settings {
     /// Largest object that this server takes in chunks, in octets; announced to clients if set. None:
     /// [`MAX_MESSAGE_LEN`]. Never more than [`MAX_OBJECT_LEN`](crate::limits::MAX_OBJECT_LEN).
     pub max_object: Option<u64>,
+    /// Where the numbers of a new session's commands begin, below 900,000. A number chosen at random
+    /// keeps late answers to sessions that were forgotten from being taken for answers to this one;
+    /// where nothing is ever sent twice, 0 will do.
+    pub first_command: u32,
     /// What is asked of the request's device, and how the server proves itself to it; none leaves
     /// both to TLS.
     pub authentication: Option<Authentication>,
@@ -73,6 +77,7 @@ impl Settings {
             encoding: Encoding::Xml,
             max_message: MAX_MESSAGE_LEN,
             max_object: None,
+            first_command: 0,
             authentication: None,
         }
     }
@@ -212,7 +217,8 @@ fn take(
     match first(initiator, request) {
         Err(cause) => Err(refused(settings, request, cause)),
         Ok(first) => {
-            let mut session = session.cloned().unwrap_or_else(|| Session::begun(header));
+            let begin = || Session::begin(settings, header, kept.as_ref());
+            let mut session = session.cloned().unwrap_or_else(begin);
             session.proof = proof;
             let is_new = matches!(admission, Admission::New(_));
             let turn = Turn::new(settings, (session, is_new), request, (first, verdict));

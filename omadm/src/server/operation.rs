@@ -111,8 +111,12 @@ impl Operation {
     }
 }
 
-pub(super) fn placeholder() -> CommandId {
-    CommandId::at(MAX_COMMANDS + MAX_STATUSES)
+/// Where the numbers of a session's commands begin at most.
+pub(super) const MAX_BASE: usize = 900_000;
+
+/// As long as any number that a command can have.
+fn placeholder() -> CommandId {
+    CommandId::at(MAX_BASE + MAX_COMMANDS + MAX_STATUSES)
 }
 
 fn group(operations: &[(u64, Operation)]) -> Group {

@@ -218,6 +218,7 @@ impl Session {
         Self {
             message: kept.map_or(crate::message::MessageId::FIRST, |kept| kept.message.next()),
             proof,
+            base: kept.map_or(0, |kept| kept.base),
             ..Self::begun(header)
         }
     }

@@ -1,9 +1,12 @@
 //! What a server keeps of a session between two requests.
 
+use super::Settings;
+use super::operation::MAX_BASE;
 use super::proof::Proof;
 use super::values::Values;
 use crate::auth::{MacHeader, Nonce};
 use crate::message::{CommandId, CommandName, Header, MessageId, SessionId};
+use crate::schema::{MAX_COMMANDS, MAX_STATUSES};
 
 /// The state of one session: a plain value. The caller keeps it under ([device](Self::device),
 /// [id](Self::id)) and hands it in with the session's next request.
@@ -30,9 +33,24 @@ pub struct Session {
     pub(super) proof: Proof,
     pub(super) mac: Option<MacHeader>,
     pub(super) values: Values,
+    /// Where the numbers of its commands begin: not where those of the session before did that had the
+    /// same id, so that no late answer to that one is taken for an answer to this.
+    pub(super) base: usize,
 }
 
 impl Session {
+    /// A session that begins, and the one that had its id before, if that is known.
+    pub(super) fn begin(settings: &Settings, header: &Header, before: Option<&Self>) -> Self {
+        let first = usize::try_from(settings.first_command).unwrap_or_default();
+        let base = before.map_or(first, |before| {
+            before.base.saturating_add(MAX_COMMANDS + MAX_STATUSES)
+        });
+        Self {
+            base: base % MAX_BASE,
+            ..Self::begun(header)
+        }
+    }
+
     /// A session of which nothing is known but its first message.
     pub(super) fn begun(header: &Header) -> Self {
         Self {
@@ -47,6 +65,7 @@ impl Session {
             proof: Proof::default(),
             mac: None,
             values: Values::default(),
+            base: 0,
         }
     }
 

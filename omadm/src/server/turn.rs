@@ -288,7 +288,7 @@ impl Turn {
         }
         reply.is_final = (self.is_final || self.cut.before || self.is_aborted) && !self.cut.now;
         self.session.is_over = self.queued.is_empty() && reply.is_final;
-        let mut places = reply.commands.len()..;
+        let mut places = self.session.base.saturating_add(reply.commands.len())..;
         let mut next = || CommandId::at(places.next().unwrap_or(MAX_COMMANDS + MAX_STATUSES));
         for mut queued in std::mem::take(&mut self.queued) {
             let mut tags = queued.tags.into_iter();

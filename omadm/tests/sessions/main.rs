@@ -11,4 +11,5 @@ mod groups;
 mod large;
 mod line;
 mod server_faults;
+mod storm;
 mod world;
