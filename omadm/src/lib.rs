@@ -13,6 +13,7 @@
 //! - [`xml`] and [`wbxml`]: its bytes; [`Encoding`] chooses by content type;
 //! - [`client`] and [`server`]: the two ends of a session, as values that the caller moves forward with
 //!   the bytes it received, over whatever transport it has;
+//! - [`tree`]: the tree that a device keeps, with access lists; [`mo`]: the standard objects in it;
 //! - [`auth`]: names, secrets and nonces, for peers without certificates; [`notification`]: Package 0,
 //!   by which a server asks for a session;
 //! - [`tnds`]: management trees as documents; [`ddf`]: what such a tree may hold;
