@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::{Figure, number};
+use super::{Figure, median, number};
 use crate::image::product;
 use crate::pins::Kernel;
 use crate::run::Run;
@@ -77,7 +77,7 @@ const PARTS: [(&str, &str); 6] = [
     ("probe", "card.probe_ms"),
 ];
 
-/// From pcscd's event until the kernel refuses; the median of three insertions.
+/// From pcscd's event until the kernel refuses; of each figure the median of three insertions.
 fn times(figures: &mut Vec<Figure>) -> Result<()> {
     let mut runs = Vec::new();
     for _ in 0..3 {
@@ -88,12 +88,13 @@ fn times(figures: &mut Vec<Figure>) -> Result<()> {
         let timings = status.get("timings").cloned();
         runs.push(timings.context("the agent tells no timings")?);
     }
-    runs.sort_by_key(|timings| scenario::number(timings, "/total"));
-    let median = runs.get(runs.len() / 2).context("no run")?;
-    let part = |name: &str| -> Result<f64> {
-        number(&scenario::number(median, &format!("/{name}")).to_string())
+    let part = |timings: &Value, name: &str| {
+        number(&scenario::number(timings, &format!("/{name}")).to_string())
     };
-    let milliseconds = |name: &str| Ok::<f64, anyhow::Error>(part(name)? / 1000.0);
+    let typical = |of: &dyn Fn(&Value) -> Result<f64>| {
+        median(runs.iter().map(of).collect::<Result<Vec<f64>>>()?)
+    };
+    let milliseconds = |name: &str| typical(&|timings| Ok(part(timings, name)? / 1000.0));
     let bounded = [
         (
             "card.inserted_to_enforced_ms",
@@ -103,7 +104,7 @@ fn times(figures: &mut Vec<Figure>) -> Result<()> {
         // The same, less what card and reader took to answer.
         (
             "card.inserted_to_associated_ms",
-            milliseconds("total")? - milliseconds("exchange")?,
+            typical(&|run| Ok((part(run, "total")? - part(run, "exchange")?) / 1000.0))?,
             400.0,
         ),
         ("card.event_to_first_apdu_ms", milliseconds("first")?, 20.0),
@@ -121,7 +122,7 @@ fn times(figures: &mut Vec<Figure>) -> Result<()> {
         figures.push(Figure {
             key,
             value: if is_count {
-                part(name)?
+                typical(&|timings| part(timings, name))?
             } else {
                 milliseconds(name)?
             },
