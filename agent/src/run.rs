@@ -307,7 +307,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
     loop {
         while inputs
             .alarm
-            .set(owner.until())
+            .set(owner.alarm())
             .map_err(system("set the timer"))?
             == Clock::WasSet
         {
@@ -316,8 +316,9 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
         let retry = owner.retry().map(|wait| Instant::now() + wait);
         tokio::select! {
             Some(event) = inputs.cards.recv() => {
-                owner.on_card(event);
-                owner.turn();
+                if owner.on_card(event) {
+                    owner.turn();
+                }
             }
             Some(order) = inputs.orders.recv() => inputs.readers.order(order),
             Some(request) = inputs.requests.recv() => answer(&mut owner, request),
@@ -328,7 +329,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
             () = inputs.switched.notified() => owner.turn(),
             rung = inputs.alarm.ring() => {
                 rung.map_err(system("read the timer"))?;
-                owner.turn();
+                owner.on_alarm();
             }
             batch = inputs.refusals.next(), if pause.is_none() => {
                 owner.on_refusals(batch.map_err(system("listen to refusals"))?);

@@ -6,6 +6,7 @@
 //! else.
 
 use aya_ebpf::Global;
+use aya_ebpf::helpers::{bpf_seq_write, bpf_sock_from_file};
 use aya_ebpf::programs::LsmContext;
 
 /// Not an offset: a program whose offsets were not filled in does not load.
@@ -37,6 +38,10 @@ static SOCK_PROTOCOL: Global<u32> = Global::new(ABSENT);
 static SKB_DATA: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
 static SKB_LEN: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static TASK_PID: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static TASK_TGID: Global<u32> = Global::new(ABSENT);
 
 /// `struct file *`, as a hook received it.
 #[derive(Clone, Copy)]
@@ -59,6 +64,14 @@ impl File {
         // SAFETY: the verifier knows the pointer as a trusted `struct file *` and admits the load
         // only at the offset of a pointer member.
         Inode(unsafe { read(self.0, &FILE_F_INODE) })
+    }
+
+    /// The socket that it is the file of.
+    #[inline(always)]
+    pub fn socket(self) -> Option<Socket> {
+        // SAFETY: the helper takes a `struct file *`, which the verifier knows this to be.
+        let socket = unsafe { bpf_sock_from_file(self.0.cast_mut().cast()) };
+        (!socket.is_null()).then_some(Socket(socket.cast::<u8>()))
     }
 
     /// `file->f_mode`, an `fmode_t`.
@@ -166,6 +179,71 @@ impl Buffer {
     pub fn length(self) -> u32 {
         // SAFETY: as for `Buffer::data`.
         unsafe { read(self.0, &SKB_LEN) }
+    }
+}
+
+/// `struct bpf_iter__task_file` (`kernel/bpf/task_iter.c`): one descriptor of one task. Four values of eight
+/// bytes each: `meta`, `task`, `fd`, `file`.
+#[derive(Clone, Copy)]
+pub struct Visit(*const u64);
+
+/// `struct task_struct *`, as an iterator came to it.
+#[derive(Clone, Copy)]
+pub struct Task(*const u8);
+
+impl Visit {
+    /// What the iterator was called with.
+    #[inline(always)]
+    pub fn of(ctx: *const u64) -> Self {
+        Self(ctx)
+    }
+
+    /// The task, the number and the file; `None` after the last.
+    #[inline(always)]
+    pub fn descriptor(self) -> Option<(Task, u32, File)> {
+        // SAFETY: the context has four members.
+        let task = unsafe { self.0.add(1).cast::<*const u8>().read() };
+        // SAFETY: as above.
+        let file = unsafe { self.0.add(3).cast::<*const u8>().read() };
+        if task.is_null() || file.is_null() {
+            return None;
+        }
+        // SAFETY: as above; it is a `u32` in a place of eight bytes.
+        let number = unsafe { self.0.add(2).cast::<u32>().read() };
+        Some((Task(task), number, File(file)))
+    }
+
+    /// Hands something to whoever reads. What does not fit is asked for again.
+    #[inline(always)]
+    pub fn tell<T>(self, what: &T) {
+        // SAFETY: `meta` is the first member, and never null.
+        let meta = unsafe { self.0.cast::<*const u64>().read() };
+        // SAFETY: `seq` is the first member of `struct bpf_iter_meta`.
+        let reader = unsafe { meta.cast::<*mut u8>().read() };
+        // SAFETY: the verifier knows `reader` as a `struct seq_file *`, and `what` is as long as said.
+        unsafe {
+            bpf_seq_write(
+                reader.cast(),
+                core::ptr::from_ref(what).cast(),
+                size_of::<T>() as u32,
+            )
+        };
+    }
+}
+
+impl Task {
+    /// `task->pid`: what people call the thread.
+    #[inline(always)]
+    pub fn thread(self) -> u32 {
+        // SAFETY: as for `File::inode`, with `struct task_struct *`.
+        unsafe { read(self.0, &TASK_PID) }
+    }
+
+    /// `task->tgid`: what people call the process.
+    #[inline(always)]
+    pub fn process(self) -> u32 {
+        // SAFETY: as for `Task::thread`.
+        unsafe { read(self.0, &TASK_TGID) }
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`file_use`] | `lsm/file_receive` | taking over a descriptor of a closed device |
 //! | [`socket_use`] | `lsm/socket_bind`, `_connect`, `_listen`, `_accept`, `_sendmsg`, `_recvmsg` | using sockets of closed families that were made before |
 //! | [`netlink_send`] | `lsm/netlink_send` | messages to closed generic netlink families |
+//! | [`open_files`] | BPF iterator `task_file` | nothing: it tells who has something closed open |
 //!
 //! Each fetches the facts, asks [`cardwarden_ebpf_abi`] for the verdict, records, and returns. An
 //! earlier refusal of another LSM program is kept.
@@ -23,6 +24,7 @@ mod file_use;
 mod kernel;
 mod netlink_send;
 mod node;
+mod open_files;
 mod record;
 mod socket_create;
 mod socket_use;

@@ -54,7 +54,7 @@ impl Node {
 
 /// For what a file was opened, in the numbers of the table.
 #[inline(always)]
-fn uses(file: File) -> u8 {
+pub fn uses(file: File) -> u8 {
     // `FMODE_READ` is 1 and `FMODE_WRITE` 2 (`include/linux/fs.h`).
     ((file.mode() & 3) << 1) as u8
 }

@@ -2,7 +2,7 @@
 
 use aya_ebpf::macros::lsm;
 use aya_ebpf::programs::LsmContext;
-use cardwarden_ebpf_abi::{HOOK_SOCKET_CREATE, socket};
+use cardwarden_ebpf_abi::{HOOK_SOCKET_CREATE, may_carry, socket};
 
 use crate::REFUSED;
 use crate::record::judge;
@@ -12,28 +12,28 @@ use crate::record::judge;
 /// can be reached without a program's socket.
 #[lsm(hook = "socket_create")]
 pub fn socket_create(ctx: LsmContext) -> i32 {
-    let (family, kernel, earlier): (i32, i32, i32) = (ctx.arg(0), ctx.arg(3), ctx.arg(4));
-    if earlier != 0 {
+    let (family, earlier): (i32, i32) = (ctx.arg(0), ctx.arg(4));
+    let family = family.cast_unsigned();
+    if !may_carry(family) {
         return earlier;
     }
-    if kernel != 0 {
-        return 0;
+    let kernel: i32 = ctx.arg(3);
+    if earlier != 0 || kernel != 0 {
+        return earlier;
     }
-    let Some(watched) = crate::WATCHED.get(0) else {
-        return 0;
-    };
-    let family = family.cast_unsigned();
-    if watched.has_family(family) {
-        look(family)
-    } else {
-        0
-    }
+    look(family)
 }
 
 /// Apart from the first look, so that what it needs of the stack and of registers costs other sockets
 /// nothing.
 #[inline(never)]
 fn look(family: u32) -> i32 {
+    let Some(watched) = crate::WATCHED.get(0) else {
+        return 0;
+    };
+    if !watched.has_family(family) {
+        return 0;
+    }
     let Some(decision) = crate::DECISION.get_value(0, &0) else {
         return 0;
     };

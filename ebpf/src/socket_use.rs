@@ -4,7 +4,7 @@
 
 use aya_ebpf::macros::lsm;
 use aya_ebpf::programs::LsmContext;
-use cardwarden_ebpf_abi::{HOOK_SOCKET_USE, socket};
+use cardwarden_ebpf_abi::{HOOK_SOCKET_USE, may_carry, socket};
 
 use crate::REFUSED;
 use crate::kernel::Socket;
@@ -48,8 +48,9 @@ fn used(ctx: &LsmContext, earlier: i32) -> i32 {
     if earlier != 0 {
         return earlier;
     }
-    let Some(family) = Socket::of(ctx).family() else {
-        return 0;
+    let family = match Socket::of(ctx).family() {
+        Some(family) if may_carry(family) => family,
+        _ => return 0,
     };
     let Some(decision) = crate::DECISION.get_value(0, &0) else {
         return 0;

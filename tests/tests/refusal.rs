@@ -10,6 +10,7 @@ laws! { from with_the_card in both tiers:
     a_person_cannot_open_the_camera_by_any_way,
     what_is_no_camera_stays_usable,
     a_camera_that_is_plugged_in_later_is_off_from_the_start,
+    the_kernel_itself_tells_who_has_something_open,
 }
 laws! { from with_the_card:
     nobody_gets_a_bluetooth_socket,
@@ -144,6 +145,14 @@ fn a_camera_that_is_plugged_in_later_is_off_from_the_start(machine: &mut Machine
     ensure!(camera.ends_with(" EPERM"), "the new camera said {camera:?}");
     machine.ok("lab settle")?;
     scenario::is_off(machine)
+}
+
+/// Without its program the agent walks through `/proc`: that holds as well, but slower, and does not see what
+/// single threads have open.
+fn the_kernel_itself_tells_who_has_something_open(machine: &mut Machine) -> Result<()> {
+    machine.ok("test -e /sys/fs/bpf/cardwarden/*/prog_open_files")?;
+    let complaint = "journalctl --unit cardwardend | grep -c 'who has something open' || true";
+    expect(machine, complaint, "0")
 }
 
 fn status_and_why_name_rule_version_and_mechanism(machine: &mut Machine) -> Result<()> {

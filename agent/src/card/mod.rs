@@ -89,6 +89,8 @@ pub(crate) enum CardEvent {
     Service(bool),
     /// The readers that there are now.
     Readers(Vec<String>),
+    /// A card answered, and is being read.
+    Met,
     /// A card was read and believed.
     Reading(Box<CardReading>),
     /// A card carries a signed release for this device.

@@ -112,6 +112,14 @@ pub(super) struct Reader<'r> {
     pub(super) name: &'r CStr,
     /// For the first meeting; the next makes its own.
     pub(super) ready: Option<Prepared>,
+    /// Who is told when the card has answered for the first time.
+    pub(super) met: &'r dyn Fn(),
+}
+
+/// A transport, and who is told of its first answer.
+struct Announced<'m, T> {
+    inner: T,
+    met: Option<&'m dyn Fn()>,
 }
 
 impl Source for Reader<'_> {
@@ -124,8 +132,33 @@ impl Source for Reader<'_> {
             Some(ready) => ready.open(self.name)?,
             None => Connection::open(self.name)?,
         };
-        let mut transaction = connection.transaction()?;
-        Ok(speak(&mut transaction))
+        let mut announced = Announced {
+            inner: connection.transaction()?,
+            met: Some(self.met),
+        };
+        Ok(speak(&mut announced))
+    }
+}
+
+impl<T: Transport> Transport for Announced<'_, T> {
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, reader::Error> {
+        let answer = self.inner.transmit(command);
+        if let Some(met) = self.met.take() {
+            met();
+        }
+        answer
+    }
+
+    fn lengths(&self) -> Lengths {
+        self.inner.lengths()
+    }
+
+    fn reach(&self) -> Lengths {
+        self.inner.reach()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
     }
 }
 

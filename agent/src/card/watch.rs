@@ -239,9 +239,12 @@ impl Watch {
     /// Reads a card, and tells what came of it.
     fn read(&self, name: &CStr, slot: &mut Slot, why: (Instant, &Why)) -> Result<(), Ended> {
         let expectation = self.expectation.borrow().clone();
+        // That nobody listens, what is told next finds out, too.
+        let met = || drop(self.tell(CardEvent::Met));
         let mut reader = Reader {
             name,
             ready: self.ready.take(),
+            met: &met,
         };
         match attempt(&mut reader, slot, &expectation, why) {
             Some(event) => self.tell(event),

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use cardwarden_ebpf_abi::OpenFile;
 use cardwarden_policy::plan::Lacking;
-use cardwarden_policy::{KernelState, Step};
+use cardwarden_policy::{Hook, KernelState, Step, Table};
 
 use super::{Error, Kernel, Permission};
 
@@ -12,6 +13,8 @@ use super::{Error, Kernel, Permission};
 pub(crate) struct Memory {
     /// What it holds.
     pub(crate) state: KernelState,
+    /// What failed under way.
+    failed: Option<Error>,
     /// Steps taken.
     pub(crate) steps: Vec<Step>,
     /// How many more steps succeed; all, when `None`.
@@ -29,11 +32,35 @@ impl Kernel for Memory {
 
     fn apply(&mut self, step: &Step) -> Result<(), Error> {
         if let Some(left) = &mut self.good_for {
-            *left = left.checked_sub(1).ok_or(Error::Missing { name: "step" })?;
+            let missing = || Error::Missing {
+                name: "step".to_owned(),
+            };
+            *left = left.checked_sub(1).ok_or_else(missing)?;
         }
         self.state = std::mem::take(&mut self.state).after(step);
         self.steps.push(step.clone());
         Ok(())
+    }
+
+    fn begin(&mut self, hooks: &[Hook]) -> Result<(), Error> {
+        for hook in hooks {
+            if let Err(error) = self.apply(&Step::Attach(*hook)) {
+                self.failed.get_or_insert(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<bool, Error> {
+        self.failed.take().map_or(Ok(false), Err)
+    }
+
+    fn swap_ahead(&mut self, _table: &Table) {}
+
+    fn doubt(&mut self) {}
+
+    fn open_files(&mut self) -> Option<Vec<OpenFile>> {
+        None
     }
 
     fn lacking(&self) -> Lacking {

@@ -26,9 +26,10 @@ mod usb;
 use std::path::Path;
 use std::rc::Rc;
 
+use cardwarden_ebpf_abi::OpenFile;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::plan::Lacking;
-use cardwarden_policy::{Decision, Function, Hook, KernelState, Step, Verdict};
+use cardwarden_policy::{Decision, Function, Hook, KernelState, Step, Table, Verdict};
 use tokio::sync::Notify;
 
 use crate::devices::Found;
@@ -124,11 +125,27 @@ pub(crate) struct Held {
 
 /// The kernel, as far as it refuses things for us.
 pub(crate) trait Kernel {
-    /// What it holds now, read from the kernel itself.
+    /// What it holds now, read from the kernel itself. What is under way counts as done.
     fn observe(&mut self) -> Result<KernelState, Error>;
 
-    /// Takes one step. It may be repeated.
+    /// Looks anew at the next occasion, since what was seen and done may not be so any more.
+    fn doubt(&mut self);
+
+    /// Who has something open that may be closed; nothing, where the kernel cannot tell.
+    fn open_files(&mut self) -> Option<Vec<OpenFile>>;
+
+    /// Waits for what is under way: whether anything was, or what failed of it first.
+    fn settle(&mut self) -> Result<bool, Error>;
+
+    /// Takes one step. It may be repeated. A swap may still be under way when this returns.
     fn apply(&mut self, step: &Step) -> Result<(), Error>;
+
+    /// Begins to attach hooks. They refuse soon, and count as held; whether it came to that,
+    /// [`Kernel::settle`] tells.
+    fn begin(&mut self, hooks: &[Hook]) -> Result<(), Error>;
+
+    /// Makes a swap ahead that may be wanted soon.
+    fn swap_ahead(&mut self, table: &Table);
 
     /// What this machine cannot have, as far as it is known.
     fn lacking(&self) -> Lacking;
@@ -236,11 +253,36 @@ pub(crate) enum Error {
         /// Of what there are too many.
         what: &'static str,
     },
+    /// A program cannot be loaded.
+    #[error("the kernel does not take the program `{name}`")]
+    Program {
+        /// The program.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
+    /// A program cannot be pinned.
+    #[error("cannot pin a program at {path}")]
+    Pin {
+        /// Where.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<aya::pin::PinError>,
+    },
+    /// A thread cannot be started, or ended before its time.
+    #[error("a change of the kernel's maps cannot be waited for")]
+    Thread {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The object that was built in lacks something.
     #[error("the built-in object has no `{name}`")]
     Missing {
         /// The program or map.
-        name: &'static str,
+        name: String,
     },
 }
 

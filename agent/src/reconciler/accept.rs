@@ -113,10 +113,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         };
         self.learn_time(reading.mandate.issued);
         self.is_for_us(&reading.mandate)?;
-        // The reader's thread knows the wall clock alone.
-        let now = self.time();
-        let anchors: Anchors = Anchor::from_der(&anchor).into_iter().collect();
-        anchors.verify_at::<Manifest>(&reading.manifest, now)?;
+        if reading.mandate.delegate().is_some() {
+            // The reader's thread knows the wall clock alone.
+            let now = self.time();
+            let anchors: Anchors = Anchor::from_der(&anchor).into_iter().collect();
+            anchors.verify_at::<Manifest>(&reading.manifest, now)?;
+        }
         let mut next = self.associated(reading, place, anchor);
         next.floors.raise(&company, issue);
         self.commit(next).map_err(|refused| Declined::NotSaved {
@@ -253,7 +255,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             problem: not_saved(&error),
         })?;
         self.solved("not-saved");
-        self.standings = crate::store::standings(&next);
+        let known: Vec<_> = self.bonds().collect();
+        self.standings = crate::store::standings(&next, &known);
         self.state = next;
         Ok(())
     }

@@ -27,8 +27,8 @@ pub(super) struct Inserted {
 }
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
-    /// Takes what the readers say.
-    pub(crate) fn on_card(&mut self, event: CardEvent) {
+    /// Takes what the readers say; whether that may change what is in force.
+    pub(crate) fn on_card(&mut self, event: CardEvent) -> bool {
         match event {
             CardEvent::Service(answers) => self.on_service(answers),
             CardEvent::Readers(readers) => {
@@ -39,6 +39,10 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                     self.solved("no-reader");
                 }
                 self.card.readers = readers;
+            }
+            CardEvent::Met => {
+                self.make_ready();
+                return false;
             }
             CardEvent::Removed { reader } => self.forget(|known| known == reader),
             CardEvent::Fault {
@@ -57,6 +61,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             } => self.on_release(&reader, &directory, &statement),
             CardEvent::Reading(reading) => self.on_reading(*reading),
         }
+        true
     }
 
     fn on_service(&mut self, answers: bool) {

@@ -12,6 +12,7 @@
 //! cannot be saved does not happen.
 
 mod accept;
+mod ahead;
 mod cards;
 mod links;
 mod publish;
@@ -33,7 +34,7 @@ use cardwarden_policy::facts::Facts;
 use cardwarden_policy::manifest::Mandate;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::{
-    Anchors, Function, Joint, KernelState, Properties, Standing, Verdict, Verified,
+    Anchors, Function, Joint, KernelState, Properties, Standing, Step, Verdict, Verified,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -167,6 +168,8 @@ struct Turn {
     until: Option<Timestamp>,
     goal: KernelState,
     held: KernelState,
+    /// The steps that make it tighter when the decision that follows comes into force.
+    soon: Vec<Step>,
     found: Found,
     /// What the switches hold, by the name of each.
     switched: Vec<(&'static str, Tier, Vec<Held>)>,

@@ -6,7 +6,8 @@ use std::time::Instant;
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::plan::unheld;
-use cardwarden_policy::{Decision, Function, Hook, KernelState, Plan, goal, plan};
+use cardwarden_policy::{Decision, Function, Hook, Joint, KernelState, Plan, Step, goal, plan};
+use jiff::Timestamp;
 use nix::errno::Errno;
 
 use super::verify::Verified;
@@ -18,27 +19,36 @@ use crate::enforce::{Enforcer, Error, Goal, Held, Kernel, Shortfall, enforcer};
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Looks at everything, and brings into force what follows.
     pub(crate) fn turn(&mut self) {
-        let started = Instant::now();
-        let mut found = self.world.scan(&mut self.kernel);
-        let scanned = Instant::now();
         let now = self.time();
         self.run_releases(now);
         self.run_tasks(now);
         self.ask();
-        let joint = self.decide(now, &found.usb);
+        let started = Instant::now();
+        let early = self.close(now);
+        let mut found = self.world.scan(&mut self.kernel);
+        let scanned = Instant::now();
+        let is_same = |last: &Turn| last.found.usb == found.usb;
+        let joint = early.filter(|_| self.last.as_ref().is_some_and(is_same));
+        let joint = joint.unwrap_or_else(|| self.decide(now, &found.usb));
         let decided = Instant::now();
         found.inventory.open_before = self.revoke.open_before();
-        let (goal, held) = self.hold(&joint.decision, &mut found);
+        let (goal, begun) = self.hold(&joint.decision, &mut found);
+        let mut shortfalls = self.switch(Goal {
+            decision: &joint.decision,
+            found: &found,
+        });
+        let (goal, held) = self.settle((goal, begun), &joint.decision, &mut found);
         let aim = Goal {
             decision: &joint.decision,
             found: &found,
         };
-        let mut shortfalls = self.switch(aim);
         shortfalls.extend(self.lacks(aim));
         shortfalls.extend(self.revoke.shortfalls(&held));
         let switched = self.switched(aim);
+        let until = self.due(&joint.decision, now);
         let turn = Turn {
-            until: self.due(&joint.decision, now),
+            soon: self.soon(until, &found, &held),
+            until,
             joint,
             goal,
             held,
@@ -56,6 +66,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             .map(|(function, _)| *function)
             .collect();
         let holds = short.is_empty();
+        if !holds {
+            self.kernel.doubt();
+        }
         if !holds && self.retry.is_none() {
             let missing = plan(&turn.held, &turn.goal);
             tracing::info!(?short, ?missing, "will be tried again");
@@ -63,51 +76,92 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.last = Some(turn);
         let told = self.tell(&functions);
         self.schedule(holds && told);
-        if let Some((event, mut timings)) = self.inserted.take() {
-            timings.apply = micros(started, scanned).saturating_add(micros(decided, applied));
-            timings.decide = micros(scanned, decided);
-            timings.probe = micros(applied, probed);
-            timings.total = micros(event, probed);
-            self.timings = Some(timings);
-        }
+        self.stamp([started, scanned, decided, applied, probed]);
         self.publish(functions);
     }
 
-    /// Has the kernel programs refuse what they are to, and stops what was open before; what they are
-    /// to hold, and what they hold then.
+    /// Says how long it took to bring a card into force that was put in.
+    fn stamp(&mut self, [started, scanned, decided, applied, probed]: [Instant; 5]) {
+        let Some((event, mut timings)) = self.inserted.take() else {
+            return;
+        };
+        timings.apply = micros(started, scanned).saturating_add(micros(decided, applied));
+        timings.decide = micros(scanned, decided);
+        timings.probe = micros(applied, probed);
+        timings.total = micros(event, probed);
+        self.timings = Some(timings);
+    }
+
+    /// Closes what is newly to be closed of the devices that were there at the last turn, and stops who
+    /// uses it: a look at all devices takes longer than a picture. What fails is tried again, and told
+    /// of, when the devices are known. What was decided.
+    fn close(&mut self, now: Option<Timestamp>) -> Option<Joint> {
+        let last = self.last.take()?;
+        let joint = self.decide(now, &last.found.usb);
+        if joint.decision != last.joint.decision {
+            let goal = self.goal(&joint.decision, &last.found);
+            let tightening = match self.kernel.observe() {
+                Ok(observed) => plan(&observed, &goal).tightening,
+                Err(_unreadable) => Vec::new(),
+            };
+            if !tightening.is_empty() {
+                let done = self.tighten(&tightening);
+                tracing::debug!(?done, "closed what the last turn found");
+                self.revoke.follow(&goal, &mut self.kernel);
+            }
+        }
+        self.last = Some(last);
+        Some(joint)
+    }
+
+    /// Begins to have the kernel programs refuse what they are to, and stops what was open before; what
+    /// they are to hold, and what failed already.
     ///
     /// What streams is stopped first of all, and once more when the hooks stand that keep it from
     /// starting again: attaching them takes longer than a picture.
-    fn hold(&mut self, decision: &Decision, found: &mut Found) -> (KernelState, KernelState) {
+    fn hold(&mut self, decision: &Decision, found: &mut Found) -> (KernelState, Result<(), Error>) {
         let goal = self.goal(decision, found);
-        let held = self.program(&goal);
+        let begun = self.enforce(&goal);
         self.revoke.follow(&goal, &mut self.kernel);
         let known = std::mem::replace(&mut found.inventory.open_before, self.revoke.open_before());
-        let open = &found.inventory.open_before;
-        if *open == known {
+        if found.inventory.open_before == known {
+            return (goal, begun);
+        }
+        let goal = self.goal(decision, found);
+        let more = self.enforce(&goal);
+        (goal, begun.and(more))
+    }
+
+    /// Waits until what was begun holds; what the kernel programs are to hold and hold then. Who opened
+    /// something before that is stopped too.
+    fn settle(
+        &mut self,
+        (goal, begun): (KernelState, Result<(), Error>),
+        decision: &Decision,
+        found: &mut Found,
+    ) -> (KernelState, KernelState) {
+        let held = self.settled(begun, &goal);
+        let known = std::mem::replace(&mut found.inventory.open_before, self.revoke.open_before());
+        if found.inventory.open_before == known {
             return (goal, held);
         }
-        let has_more = !open.is_subset(&known);
         let goal = self.goal(decision, found);
-        let held = self.program(&goal);
-        if has_more {
-            self.revoke.again(&goal, &mut self.kernel);
-        }
+        let begun = self.enforce(&goal);
+        let held = self.settled(begun, &goal);
         (goal, held)
     }
 
-    fn goal(&self, decision: &Decision, found: &Found) -> KernelState {
-        goal(
-            decision,
-            &found.inventory,
-            self.fixed.settings.second_lock,
-            &self.kernel.lacking(),
-        )
-    }
-
-    /// Has the kernel programs refuse what they are to; what they hold then.
-    fn program(&mut self, goal: &KernelState) -> KernelState {
-        match self.enforce(goal) {
+    fn settled(&mut self, begun: Result<(), Error>, goal: &KernelState) -> KernelState {
+        let done = self.kernel.settle();
+        let is_news = !matches!(done, Ok(false));
+        let held = begun.and(done).and_then(|_| {
+            let held = self.kernel.observe()?;
+            if held == *goal {
+                self.kernel.retire()?;
+            }
+            Ok(held)
+        });
+        let held = match held {
             Ok(held) => {
                 self.solved("not-enforced");
                 held
@@ -120,41 +174,61 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
                 self.problem("not-enforced", &text);
                 self.kernel.observe().unwrap_or_default()
             }
-        }
+        };
+        self.revoke.settle(&held, is_news, &mut self.kernel);
+        held
     }
 
-    /// Takes the steps from what the kernel holds to what it is to hold.
-    fn enforce(&mut self, goal: &KernelState) -> Result<KernelState, Error> {
+    pub(super) fn goal(&self, decision: &Decision, found: &Found) -> KernelState {
+        goal(
+            decision,
+            &found.inventory,
+            self.fixed.settings.second_lock,
+            &self.kernel.lacking(),
+        )
+    }
+
+    /// Takes the steps from what the kernel holds to what it is to hold; the last of a tightening may still
+    /// be under way.
+    fn enforce(&mut self, goal: &KernelState) -> Result<(), Error> {
         let observed = self.kernel.observe()?;
         let Plan {
             tightening,
             loosening,
         } = plan(&observed, goal);
-        if tightening.is_empty() && loosening.is_empty() {
-            self.kernel.retire()?;
-            return Ok(observed);
+        self.tighten(&tightening)?;
+        if loosening.is_empty() {
+            return Ok(());
         }
-        // Each step of a tightening stands for itself; nothing is loosened after one that failed.
-        let mut failed = None;
-        for step in &tightening {
-            tracing::debug!(?step, "applying");
-            if let Err(error) = self.kernel.apply(step) {
-                tracing::warn!("{}", chain(&error));
-                failed.get_or_insert(error);
-            }
-        }
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        self.kernel.settle()?;
         for step in &loosening {
             tracing::debug!(?step, "applying");
             self.kernel.apply(step)?;
         }
-        let held = self.kernel.observe()?;
-        if held == *goal {
-            self.kernel.retire()?;
+        Ok(())
+    }
+
+    /// Takes the steps of a tightening. Each stands for itself; the first that failed is told of. Hooks whose
+    /// programs take long to attach are begun.
+    fn tighten(&mut self, steps: &[Step]) -> Result<(), Error> {
+        let mut failed = None;
+        let mut begun = Vec::new();
+        for step in steps {
+            tracing::debug!(?step, "applying");
+            let done = match step {
+                Step::Attach(hook) if hook.is_lsm() => {
+                    begun.push(*hook);
+                    Ok(())
+                }
+                Step::Attach(_) | Step::Detach(_) | Step::Swap(_) => self.kernel.apply(step),
+            };
+            if let Err(error) = done {
+                tracing::warn!("{}", chain(&error));
+                failed.get_or_insert(error);
+            }
         }
-        Ok(held)
+        let begun = self.kernel.begin(&begun);
+        failed.map_or(begun, Err)
     }
 
     /// What is not held because this machine lacks what it takes. A kernel without a family needs nothing

@@ -31,6 +31,8 @@ pub const NETLINKS: usize = 4;
 pub const DISCIPLINES: usize = 32;
 /// Socket families run to 46 (`AF_MAX`, `include/linux/socket.h`).
 pub const FAMILIES: usize = 64;
+/// `AF_IRDA`, `AF_BLUETOOTH` and `AF_NFC` (`include/linux/socket.h`).
+const CARRIERS: [u32; 3] = [23, 31, 39];
 /// Counters: one for each reason, and one for events that found the ring buffer full.
 pub const COUNTERS: u32 = 1057;
 /// The counter of events that found the ring buffer full.
@@ -202,6 +204,37 @@ impl Watched {
     }
 }
 
+/// Whether a socket family may carry a function at all. The others pass without any look-up; the common ones
+/// have smaller numbers than any of these, and pay for one comparison.
+#[expect(clippy::inline_always, reason = "a call costs more than the look")]
+#[inline(always)]
+pub const fn may_carry(family: u32) -> bool {
+    let [irda, bluetooth, nfc] = CARRIERS;
+    family >= irda && (family == irda || family == bluetooth || family == nfc)
+}
+
+/// A descriptor of something that a decision may close, as one process has it.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct OpenFile {
+    /// The thread whose table of descriptors it is in. Threads that share one are named by the first.
+    pub thread: u32,
+    /// Its process.
+    pub process: u32,
+    /// The number of the descriptor.
+    pub number: u32,
+    /// [`BLOCK`], [`CHARACTER`], or 0 for a socket.
+    pub kind: u32,
+    /// The node's major, or the socket's family.
+    pub major: u32,
+    /// The node's minor.
+    pub minor: u32,
+    /// For what it is open: of [`READS`] and [`WRITES`].
+    pub uses: u32,
+}
+
 /// Nobody is permitted anything.
 pub const PERMIT_NONE: u32 = 0;
 /// The node may be opened, so that the agent can ask what it is.
@@ -273,7 +306,7 @@ pub struct Field {
 
 /// Every field that the programs read. A program that reads one which the kernel does not tell of is not
 /// loaded; the others are.
-pub const FIELDS: [Field; 9] = [
+pub const FIELDS: [Field; 11] = [
     Field {
         symbol: "FILE_F_INODE",
         kernel_type: "file",
@@ -319,9 +352,20 @@ pub const FIELDS: [Field; 9] = [
         kernel_type: "sk_buff",
         member: "len",
     },
+    Field {
+        symbol: "TASK_PID",
+        kernel_type: "task_struct",
+        member: "pid",
+    },
+    Field {
+        symbol: "TASK_TGID",
+        kernel_type: "task_struct",
+        member: "tgid",
+    },
 ];
 
 const _: () = assert!(size_of::<Reason>() == 8);
 const _: () = assert!(size_of::<Decision>() == 2 * 512 + 32 * 264 + 8192 + 256 * 8 + 64 + 32 + 16);
 const _: () = assert!(size_of::<Denial>() == 48);
 const _: () = assert!(size_of::<Permit>() == 32);
+const _: () = assert!(size_of::<OpenFile>() == 28);

@@ -45,13 +45,13 @@ fn hook(program: &str) -> Option<Hook> {
     Hook::ALL.into_iter().find(|hook| hook.program() == program)
 }
 
-/// Where a hook's program is pinned.
-pub(super) fn pin(folder: &Path, hook: Hook) -> PathBuf {
-    folder.join(format!("prog_{}", hook.program()))
+/// Where a program is pinned.
+pub(super) fn pin(folder: &Path, program: &str) -> PathBuf {
+    folder.join(format!("prog_{program}"))
 }
 
-/// Has a child load the programs of these hooks and the maps, and pin them; what was not taken.
-pub(super) fn load(folder: &Path, hooks: &[Hook]) -> Result<Vec<Failure>, Error> {
+/// Has a child load these programs and the maps, and pin them; what was not taken.
+pub(super) fn load(folder: &Path, programs: &[&str]) -> Result<Vec<Failure>, Error> {
     let failed = |problem: String| Error::Load { problem };
     #[expect(
         clippy::disallowed_methods,
@@ -60,7 +60,7 @@ pub(super) fn load(folder: &Path, hooks: &[Hook]) -> Result<Vec<Failure>, Error>
     let child = Command::new("/proc/self/exe")
         .arg(WORD)
         .arg(folder)
-        .args(hooks.iter().map(|hook| hook.program()))
+        .args(programs)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .env_clear()
@@ -94,15 +94,14 @@ pub(crate) fn run(folder: &Path, programs: &[String]) -> ExitCode {
 
 fn try_run(folder: &Path, programs: &[String]) -> Result<Vec<serde_json::Value>, Error> {
     make_decision(folder)?;
-    let hooks: Vec<Hook> = programs.iter().filter_map(|name| hook(name)).collect();
-    let with_types = hooks.iter().any(|hook| hook.is_lsm());
-    let mut object = Object::load(folder, with_types)?;
+    let needs_types = |name: &String| hook(name).is_none_or(Hook::is_lsm);
+    let mut object = Object::load(folder, programs.iter().any(needs_types))?;
     let mut failures = Vec::new();
-    for hook in hooks {
-        if let Err(error) = object.pin(hook, &pin(folder, hook)) {
+    for name in programs {
+        if let Err(error) = object.pin(name, &pin(folder, name)) {
             failures.push(serde_json::json!(Failure {
-                program: hook.program().to_owned(),
-                is_needless: is_needless(hook, &error),
+                program: name.clone(),
+                is_needless: is_needless(name, &error),
                 why: chain(&error),
             }));
         }
@@ -111,10 +110,10 @@ fn try_run(folder: &Path, programs: &[String]) -> Result<Vec<serde_json::Value>,
 }
 
 /// Before it had this hook, the kernel asked `file_ioctl` for 32-bit programs, too.
-fn is_needless(hook: Hook, error: &Error) -> bool {
+fn is_needless(program: &str, error: &Error) -> bool {
     let is_unknown =
-        matches!(error, Error::Attach { source, .. } if matches!(**source, ProgramError::Btf(_)));
-    hook == Hook::FileIoctlCompat && is_unknown
+        matches!(error, Error::Program { source, .. } if matches!(**source, ProgramError::Btf(_)));
+    hook(program) == Some(Hook::FileIoctlCompat) && is_unknown
 }
 
 /// Makes the outer map of the decisions, unless it is there.

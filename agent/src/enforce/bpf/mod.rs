@@ -5,6 +5,8 @@
 //! makes its own folder, brings itself fully into force, and only then lets the older go
 //! ([`Kernel::retire`]): refusals add up, so there is no gap.
 
+mod attach;
+mod in_force;
 pub(crate) mod loader;
 mod object;
 mod offsets;
@@ -13,28 +15,28 @@ mod syscall;
 mod table;
 mod wire;
 
-use std::fs::File;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::thread::{Builder, JoinHandle};
 
-use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError, RingBuf};
-use aya::programs::links::{FdLink, PinnedLink};
-use aya::programs::{CgroupDevice, Lsm, ProgramError};
-use cardwarden_ebpf_abi::{Decision, PERMIT_LOOK, PERMIT_PROBE, PERMIT_USE, Permit, Watched};
+use aya::maps::{Array, Map, MapData, MapError, RingBuf};
+use aya::programs::links::PinnedLink;
+use cardwarden_ebpf_abi::{OpenFile, PERMIT_LOOK, PERMIT_PROBE, PERMIT_USE, Permit};
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::plan::Lacking;
 use cardwarden_policy::{Hook, KernelState, Step, Table};
 use sha2::{Digest as _, Sha256};
 
 use super::{Error, Kernel, Permission};
+use attach::link_pin;
+use in_force::InForce;
 use wire::Wire;
 
 /// Where builds have their folders.
 const PINS: &str = "/sys/fs/bpf/cardwarden";
-/// The root of cgroup v2.
-const CGROUP: &str = "/sys/fs/cgroup";
 /// The security modules that are in use.
 const MODULES: &str = "/sys/kernel/security/lsm";
+/// The program that tells who has something open.
+const OPEN_FILES: &str = "open_files";
 /// How long a permission lasts, in nanoseconds.
 const PERMIT_NS: u64 = 200_000_000;
 
@@ -43,8 +45,9 @@ pub(crate) struct Programs {
     folder: PathBuf,
     second_lock: bool,
     lacking: Lacking,
-    decision: ArrayOfMaps<MapData, Array<MapData, Wire<Decision>>>,
-    watched: Array<MapData, Wire<Watched>>,
+    in_force: InForce,
+    /// Hooks that threads are attaching, and what failed.
+    under_way: Vec<(Vec<Hook>, JoinHandle<Vec<Error>>)>,
     refusals: Array<MapData, u64>,
     permit: Array<MapData, Wire<Permit>>,
 }
@@ -65,11 +68,11 @@ impl Programs {
         })?;
         if !object::MAPS.iter().all(|name| folder.join(name).exists()) {
             // An earlier run that was killed in between left some of the pins.
-            loader::load(&folder, &[Hook::DeviceOpen])?;
+            loader::load(&folder, &[Hook::DeviceOpen.program()])?;
         }
         Ok(Self {
-            decision: open_map(&folder, "DECISION", Map::ArrayOfMaps)?,
-            watched: open_map(&folder, "WATCHED", Map::Array)?,
+            in_force: InForce::open(&folder)?,
+            under_way: Vec::new(),
             refusals: open_map(&folder, "REFUSALS", Map::Array)?,
             permit: open_map(&folder, "PERMIT", Map::Array)?,
             folder,
@@ -90,15 +93,20 @@ impl Programs {
             let is_wanted = *hook != Hook::FileOpen
                 || self.second_lock
                 || self.lacking.hooks.contains_key(&Hook::DeviceOpen);
-            is_wanted && self.can_have(*hook) && !loader::pin(&self.folder, *hook).exists()
+            is_wanted && self.can_have(*hook) && !loader::pin(&self.folder, hook.program()).exists()
         };
-        let missing: Vec<Hook> = if asked == Hook::DeviceOpen {
-            vec![asked]
+        let mut missing: Vec<&str> = Vec::new();
+        if asked == Hook::DeviceOpen {
+            missing.push(asked.program());
         } else {
-            Hook::ALL.into_iter().filter(is_missing).collect()
-        };
+            let hooks = Hook::ALL.into_iter().filter(is_missing);
+            missing.extend(hooks.map(Hook::program));
+            let iterator = loader::pin(&self.folder, OPEN_FILES);
+            missing.extend((!iterator.exists()).then_some(OPEN_FILES));
+        }
         for failure in loader::load(&self.folder, &missing)? {
             let Some(hook) = failure.hook() else {
+                tracing::info!("{}", failure.why);
                 continue;
             };
             if failure.is_needless {
@@ -117,82 +125,49 @@ impl Programs {
 
     /// Attaches the program of a hook and pins the link.
     fn attach(&mut self, hook: Hook) -> Result<(), Error> {
-        let program = loader::pin(&self.folder, hook);
-        if !program.exists() {
+        if !loader::pin(&self.folder, hook.program()).exists() {
             self.load(hook)?;
         }
-        let failed = |source: ProgramError| Error::Attach {
-            hook,
-            source: Box::new(source),
-        };
-        let link = |source: Box<dyn std::error::Error + Send + Sync>| Error::Link { hook, source };
-        let pin = self.pin(hook);
-        if hook == Hook::DeviceOpen {
-            let program = CgroupDevice::from_pin(&program).map_err(failed)?;
-            let program = program.fd().map_err(failed)?;
-            return File::open(CGROUP)
-                .and_then(|cgroup| syscall::attach_and_pin(program.as_fd(), cgroup.as_fd(), &pin))
-                .map_err(|error| link(Box::new(error)));
+        attach::attach(&self.folder, hook)
+    }
+
+    /// Remembers that this machine cannot have a hook.
+    fn note(&mut self, error: &Error) {
+        if let Error::Attach { hook, .. } = error
+            && self.can_have(*hook)
+        {
+            self.lacking.hooks.insert(*hook, chain(error));
         }
-        let mut program = Lsm::from_pin(&program).map_err(failed)?;
-        let id = program.attach().map_err(failed)?;
-        let attached: FdLink = program.take_link(id).map_err(failed)?.into();
-        attached
-            .pin(&pin)
-            .map(drop)
-            .map_err(|error| link(Box::new(error)))
+    }
+
+    fn is_under_way(&self, hook: Hook) -> bool {
+        self.under_way
+            .iter()
+            .any(|(hooks, _)| hooks.contains(&hook))
+    }
+
+    fn is_attached(&self, hook: Hook) -> bool {
+        let pin = self.pin(hook);
+        pin.exists() && PinnedLink::from_pin(&pin).is_ok()
+    }
+
+    fn start(&mut self, hooks: Vec<Hook>) -> Result<(), Error> {
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        let (folder, own) = (self.folder.clone(), hooks.clone());
+        let each = move || {
+            let failed = |hook: Hook| attach::attach(&folder, hook).err();
+            own.into_iter().filter_map(failed).collect()
+        };
+        let thread = Builder::new().name("attach".to_owned()).spawn(each);
+        let thread = thread.map_err(|source| Error::Thread { source })?;
+        self.under_way.push((hooks, thread));
+        Ok(())
     }
 
     fn pin(&self, hook: Hook) -> PathBuf {
-        self.folder.join(format!("link_{}", hook.program()))
-    }
-
-    fn table(&self) -> Result<Table, Error> {
-        let access = |source| Error::Access {
-            map: "DECISION",
-            source: Box::new(source),
-        };
-        match self.decision.get(&0, 0) {
-            Ok(inner) => {
-                let decision = inner.get(&0, 0).map_err(access)?;
-                Ok(table::decode(&decision.0, &self.watched()?))
-            }
-            Err(MapError::KeyNotFound) => Ok(Table::default()),
-            Err(error) => Err(access(error)),
-        }
-    }
-
-    fn watched(&self) -> Result<Watched, Error> {
-        let access = |source| Error::Access {
-            map: "WATCHED",
-            source: Box::new(source),
-        };
-        self.watched.get(&0, 0).map(|wire| wire.0).map_err(access)
-    }
-
-    fn watch(&mut self, table: &Table) -> Result<(), Error> {
-        let access = |source| Error::Access {
-            map: "WATCHED",
-            source: Box::new(source),
-        };
-        self.watched
-            .set(0, Wire(table::watched(table)), 0)
-            .map_err(access)
-    }
-
-    /// Swaps the decision, as one. What is watched covers both the old and the new one meanwhile.
-    fn swap(&mut self, table: &Table) -> Result<(), Error> {
-        let access = |source| Error::Access {
-            map: "DECISION",
-            source: Box::new(source),
-        };
-        let decision = table::encode(table)?;
-        let old = self.table()?;
-        self.watch(&table.or(&old))?;
-        let mut inner = Array::create(1, 0).map_err(access)?;
-        inner.set(0, Wire(*decision), 0).map_err(access)?;
-        self.decision.set(0, &inner, 0).map_err(access)?;
-        self.watch(table)
+        link_pin(&self.folder, hook)
     }
 
     fn detach(&self, hook: Hook) -> Result<(), Error> {
@@ -210,36 +185,94 @@ impl Programs {
 
 impl Kernel for Programs {
     fn observe(&mut self) -> Result<KernelState, Error> {
-        let mut hooks = std::collections::BTreeSet::new();
-        for hook in Hook::ALL {
-            let pin = self.pin(hook);
-            if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
-                hooks.insert(hook);
-            }
-        }
+        let holds = |hook: &Hook| self.is_under_way(*hook) || self.is_attached(*hook);
+        let hooks = Hook::ALL.into_iter().filter(holds).collect();
         Ok(KernelState {
-            table: self.table()?,
+            table: self.in_force.table()?,
             hooks,
         })
     }
 
     fn apply(&mut self, step: &Step) -> Result<(), Error> {
         match step {
-            Step::Swap(table) => self.swap(table),
+            Step::Swap(table) => self.in_force.swap(table),
             Step::Attach(hook) => {
-                let pin = self.pin(*hook);
-                if pin.exists() && PinnedLink::from_pin(&pin).is_ok() {
+                if self.is_under_way(*hook) {
+                    self.settle()?;
+                }
+                if self.is_attached(*hook) {
                     return Ok(());
                 }
                 let attached = self.attach(*hook);
-                if let Err(error @ Error::Attach { .. }) = &attached
-                    && self.can_have(*hook)
-                {
-                    self.lacking.hooks.insert(*hook, chain(error));
-                }
-                attached
+                attached.inspect_err(|error| self.note(error))
             }
-            Step::Detach(hook) => self.detach(*hook),
+            Step::Detach(hook) => {
+                if self.is_under_way(*hook) {
+                    self.settle()?;
+                }
+                self.detach(*hook)
+            }
+        }
+    }
+
+    fn begin(&mut self, hooks: &[Hook]) -> Result<(), Error> {
+        let is_new = |hook: &Hook| !self.is_under_way(*hook) && !self.is_attached(*hook);
+        let hooks: Vec<Hook> = hooks.iter().copied().filter(is_new).collect();
+        for hook in &hooks {
+            if !loader::pin(&self.folder, hook.program()).exists() {
+                self.load(*hook)?;
+            }
+        }
+        // The first program of all on an LSM hook waits for every task of the machine
+        // (`synchronize_rcu_tasks`, `kernel/trace/ftrace.c`); it refuses before that.
+        let is_there =
+            |hook: &Hook| hook.is_lsm() && (self.is_under_way(*hook) || self.pin(*hook).exists());
+        let apart = usize::from(!Hook::ALL.iter().any(is_there));
+        let (first, others) = hooks.split_at(apart.min(hooks.len()));
+        self.start(first.to_vec())?;
+        self.start(others.to_vec())
+    }
+
+    fn settle(&mut self) -> Result<bool, Error> {
+        let mut first = None;
+        let under_way = std::mem::take(&mut self.under_way);
+        let was_any = !under_way.is_empty();
+        for (_, thread) in under_way {
+            let gone = |_panic| {
+                let source = std::io::Error::other("it ended before its time");
+                vec![Error::Thread { source }]
+            };
+            for error in thread.join().unwrap_or_else(gone) {
+                tracing::warn!("{}", chain(&error));
+                self.note(&error);
+                first.get_or_insert(error);
+            }
+        }
+        self.in_force.settle()?;
+        first.map_or(Ok(was_any), Err)
+    }
+
+    fn swap_ahead(&mut self, table: &Table) {
+        if let Err(error) = self.in_force.make_ready(table) {
+            tracing::debug!("not made ahead: {}", chain(&error));
+        }
+    }
+
+    fn doubt(&mut self) {
+        self.in_force.forget();
+    }
+
+    fn open_files(&mut self) -> Option<Vec<OpenFile>> {
+        let pin = loader::pin(&self.folder, OPEN_FILES);
+        if !pin.exists() {
+            return None;
+        }
+        match attach::open_files(&pin) {
+            Ok(files) => Some(files),
+            Err(error) => {
+                tracing::warn!("cannot ask the kernel who has something open: {error}");
+                None
+            }
         }
     }
 

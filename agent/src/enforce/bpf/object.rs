@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use aya::programs::{CgroupDevice, Lsm, ProgramError};
+use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
-use cardwarden_policy::Hook;
 use cardwarden_policy::explain::chain;
 
 use super::offsets;
@@ -48,30 +47,38 @@ impl Object {
         Ok(Self { ebpf, types: None })
     }
 
-    /// Loads the program of a hook and pins it.
-    pub(super) fn pin(&mut self, hook: Hook, pin: &Path) -> Result<(), Error> {
-        let failed = |source: ProgramError| Error::Attach {
-            hook,
+    /// Loads a program and pins it.
+    pub(super) fn pin(&mut self, name: &str, pin: &Path) -> Result<(), Error> {
+        let failed = |source: ProgramError| Error::Program {
+            name: name.to_owned(),
             source: Box::new(source),
         };
-        let name = hook.program();
-        let program = self.ebpf.program_mut(name);
-        let program = program.ok_or(Error::Missing { name })?;
-        if hook.is_lsm() {
-            let types = match self.types.take() {
-                Some(types) => types,
-                None => Btf::from_sys_fs().map_err(|error| failed(error.into()))?,
-            };
-            let types = self.types.insert(types);
-            let program: &mut Lsm = program.try_into().map_err(failed)?;
-            program.load(name, types).map_err(failed)?;
+        let missing = || Error::Missing {
+            name: name.to_owned(),
+        };
+        let Self { ebpf, types } = self;
+        let program = ebpf.program_mut(name).ok_or_else(missing)?;
+        let loaded = if let Program::CgroupDevice(program) = program {
+            program.load()
+        } else if let Program::Lsm(program) = program {
+            known(types).and_then(|types| program.load(name, types))
+        } else if let Program::Iter(program) = program {
+            known(types).and_then(|types| program.load("task_file", types))
         } else {
-            let program: &mut CgroupDevice = program.try_into().map_err(failed)?;
-            program.load().map_err(failed)?;
-        }
-        program.pin(pin).map_err(|source| Error::Link {
-            hook,
+            return Err(missing());
+        };
+        loaded.map_err(failed)?;
+        program.pin(pin).map_err(|source| Error::Pin {
+            path: pin.display().to_string(),
             source: Box::new(source),
         })
+    }
+}
+
+/// The kernel's types, read once.
+fn known(types: &mut Option<Btf>) -> Result<&Btf, ProgramError> {
+    match types {
+        Some(types) => Ok(types),
+        None => Ok(types.insert(Btf::from_sys_fs()?)),
     }
 }

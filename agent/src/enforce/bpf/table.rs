@@ -214,7 +214,7 @@ pub(super) fn function(index: u16) -> Option<Function> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cardwarden_policy::plan::{MINORS, USB_MINORS};
+    use cardwarden_policy::plan::{MINORS, USB_MINORS, families};
     use proptest::prelude::*;
 
     prop_compose! {
@@ -308,6 +308,15 @@ mod tests {
     fn plans_and_programs_tell_as_many_minors_apart() {
         assert_eq!(usize::try_from(MINORS), Ok(abi::MINORS));
         assert_eq!(usize::try_from(USB_MINORS), Ok(abi::WIDE_MINORS));
+    }
+
+    #[test]
+    fn plans_and_programs_know_the_same_families() {
+        for family in 0..=u8::MAX {
+            let has = |function: &Function| families(*function).contains(&family);
+            let is_used = Function::ALL.iter().any(has);
+            assert_eq!(abi::may_carry(u32::from(family)), is_used, "{family}");
+        }
     }
 
     #[test]

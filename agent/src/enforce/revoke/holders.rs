@@ -1,18 +1,24 @@
-//! Who has something open that is closed: a walk through `/proc`.
+//! Who has something open that is closed: asked of the kernel by an iterator of ours, or else by a walk
+//! through `/proc`, which takes ten times as long and does not see what single threads have open.
 //!
-//! The agent's `/proc` is that of the initial pid namespace, so it shows the processes of all
-//! containers; and a descriptor says which device it is of, whatever the name under which it was
-//! opened and in whichever mount namespace.
+//! Both see the processes of all containers: the agent's pid namespace is the initial one. And a
+//! descriptor says which device it is of, whatever the name under which it was opened and in
+//! whichever mount namespace.
 
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use cardwarden_ebpf_abi::{CHARACTER, OpenFile, READS};
 use cardwarden_policy::Function;
 
 use super::closed::Closed;
 use super::syscall::{self, Kind};
+use crate::enforce::Kernel;
+
+/// In place of a kind of nodes ([`OpenFile::kind`]).
+const SOCKET: u32 = 0;
 
 /// One descriptor of something closed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,12 +37,42 @@ pub(super) struct Holder {
 
 /// Looks at every descriptor of every process but this one. A process that ends meanwhile has nothing
 /// open; when nothing is closed, nothing is looked at.
-pub(super) fn find(proc: &Path, closed: &Closed) -> Vec<Holder> {
-    let mut found = Vec::new();
+pub(super) fn find(proc: &Path, closed: &Closed, kernel: &mut dyn Kernel) -> Vec<Holder> {
     if closed.is_empty() {
-        return found;
+        return Vec::new();
     }
     let own = nix::unistd::getpid().as_raw();
+    match kernel.open_files() {
+        Some(files) => {
+            let holders = files.iter().filter_map(|file| told(proc, *file, closed));
+            holders.filter(|holder| holder.pid != own).collect()
+        }
+        None => walk(proc, closed, own),
+    }
+}
+
+/// A descriptor that the kernel told of, if it is of something closed.
+fn told(proc: &Path, file: OpenFile, closed: &Closed) -> Option<Holder> {
+    let function = match file.kind {
+        SOCKET => closed.family(i32::try_from(file.major).ok()?)?,
+        CHARACTER => {
+            let reads = file.uses & u32::from(READS) != 0;
+            closed.node(file.major, file.minor, reads)?
+        }
+        _ => return None,
+    };
+    let (program, uid) = name(&proc.join(file.process.to_string()));
+    Some(Holder {
+        function,
+        program,
+        pid: i32::try_from(file.thread).ok()?,
+        uid,
+        number: i32::try_from(file.number).ok()?,
+    })
+}
+
+fn walk(proc: &Path, closed: &Closed, own: i32) -> Vec<Holder> {
+    let mut found = Vec::new();
     for (pid, folder) in numbered(proc) {
         if pid != own {
             look(pid, &folder, closed, &mut found);

@@ -58,10 +58,27 @@ impl Revoke {
         self.follow_at(&Closed::of(&goal.table), kernel, Instant::now());
     }
 
-    /// Looks once more and stops whom it finds: before the kernel refused the use of what is open, a
-    /// program could start again.
-    pub(crate) fn again(&mut self, goal: &KernelState, kernel: &mut dyn Kernel) {
-        self.look(&Closed::of(&goal.table), kernel, Instant::now());
+    /// Looks once more, and stops whom it finds, when the kernel has come to refuse the use of what is
+    /// open since the last look: until then a program could start again. And when it has come to refuse
+    /// what is new (`is_news`): until then a program could open more.
+    pub(crate) fn settle(&mut self, held: &KernelState, is_news: bool, kernel: &mut dyn Kernel) {
+        let Some(last) = &self.last else {
+            return;
+        };
+        let is_new = !last.is_use_refused && last.was_held && self.is_all_refused(held);
+        if is_new || is_news {
+            self.look(&Closed::of(&held.table), kernel, Instant::now());
+        }
+        let is_refused = self.is_all_refused(held);
+        if let Some(last) = &mut self.last {
+            last.is_use_refused = is_refused;
+        }
+    }
+
+    /// Whether the kernel refuses the use of all that is open.
+    fn is_all_refused(&self, held: &KernelState) -> bool {
+        let mut holders = self.left.iter().map(|(holder, _)| holder);
+        holders.all(|holder| is_use_refused(held, holder.function))
     }
 
     /// How long until somebody has to look again: while a program could start again. Where the kernel
@@ -77,17 +94,13 @@ impl Revoke {
 
     /// What could not be stopped; and, where the kernel does not refuse the use of what is open, who
     /// could start again.
-    pub(crate) fn shortfalls(&mut self, held: &KernelState) -> Vec<Shortfall> {
+    pub(crate) fn shortfalls(&self, held: &KernelState) -> Vec<Shortfall> {
         let is_refused = |function| is_use_refused(held, function);
         let mut shortfalls: Vec<Shortfall> = Vec::new();
         for (holder, stopped) in &self.left {
             // Once for all descriptors of a program that say the same.
             let one = report(holder, *stopped, is_refused(holder.function));
             shortfalls.extend(one.filter(|one| !shortfalls.contains(one)));
-        }
-        let are_all = self.left.iter().all(|(one, _)| is_refused(one.function));
-        if let Some(last) = &mut self.last {
-            last.is_use_refused = are_all;
         }
         shortfalls
     }
@@ -104,7 +117,7 @@ impl Revoke {
 
     fn look(&mut self, closed: &Closed, kernel: &mut dyn Kernel, now: Instant) {
         let before = std::mem::take(&mut self.left);
-        for holder in holders::find(&self.proc, closed) {
+        for holder in holders::find(&self.proc, closed, kernel) {
             // For each anew, since it lasts a fraction of a second and a machine may have thousands of
             // programs. Without it, only what is refused already cannot be stopped, and that is told.
             if let Err(error) = kernel.permit(Permission::Use) {

@@ -70,11 +70,22 @@ fn stat(folder: RawFd, path: &CString, flags: i32) -> Result<Kind, Errno> {
     })
 }
 
-/// A process, which stays the same one whatever becomes of its number (`pidfd_open(2)`).
+/// `PIDFD_THREAD` (`include/uapi/linux/pidfd.h`, since Linux 6.9).
+const PIDFD_THREAD: libc::c_uint = libc::O_EXCL.cast_unsigned();
+
+/// A process, which stays the same one whatever becomes of its number (`pidfd_open(2)`); or a single
+/// thread of one, where the kernel hands those out.
 pub(super) fn process(pid: i32) -> Result<OwnedFd, Errno> {
-    // SAFETY: the call touches no memory of this process.
-    let made = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    owned(Errno::result(made)?)
+    let open = |flags: libc::c_uint| {
+        // SAFETY: the call touches no memory of this process.
+        let made = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };
+        owned(Errno::result(made)?)
+    };
+    // `EINVAL`: it is not the first thread of its process. `ENOENT` says so since Linux 6.9.
+    match open(0) {
+        Err(Errno::EINVAL | Errno::ENOENT) => open(PIDFD_THREAD),
+        opened => opened,
+    }
 }
 
 /// A duplicate of a process's descriptor (`pidfd_getfd(2)`).

@@ -77,7 +77,7 @@ fn sockets() -> Closed {
 }
 
 fn find(closed: &Closed, program: &Program) -> Vec<Holder> {
-    let mut found = holders::find(Path::new("/proc"), closed);
+    let mut found = holders::find(Path::new("/proc"), closed, &mut Memory::default());
     found.retain(|holder| holder.pid == program.pid());
     found
 }
@@ -213,6 +213,7 @@ fn who_could_go_on_is_told_of_only_where_the_kernel_does_not_refuse_it() {
         };
         for _ in 0..2 {
             revoke.follow(&goal, &mut kernel);
+            revoke.settle(&goal, false, &mut kernel);
             let shortfalls = revoke.shortfalls(&goal);
             let is_named = shortfalls.iter().any(|one| one.problem.contains(&said));
             assert_eq!(revoke.open_before(), [Function::Camera].into());

@@ -44,6 +44,22 @@ impl Bench {
 }
 
 #[test]
+fn what_a_window_needs_of_the_kernel_is_attached_just_before_it_and_refuses_nothing() {
+    let mut bench = Bench::new();
+    bench.insert(MEETING, 1);
+    let wakes_at = |bench: &Bench| bench.owner.alarm().unwrap().to_string();
+    assert_eq!(wakes_at(&bench), "2026-11-23T13:59:59.5Z");
+    bench.owner.on_alarm();
+    assert!(bench.owner.kernel.state.hooks.contains(&Hook::DeviceOpen));
+    assert!(!bench.is_refused());
+    assert_eq!(wakes_at(&bench), "2026-11-23T14:00:00Z");
+    bench.owner.world.clocks.wall = "2026-11-23T14:00:00Z".parse().unwrap();
+    bench.owner.on_alarm();
+    assert!(bench.is_refused());
+    assert_eq!(wakes_at(&bench), "2026-11-23T14:35:00Z");
+}
+
+#[test]
 fn a_window_begins_and_ends_on_its_second() {
     let mut bench = Bench::new();
     bench.insert(MEETING, 1);

@@ -55,7 +55,7 @@ impl Thread {
     pub(crate) fn next_news(&mut self) -> CardEvent {
         loop {
             let event = self.next();
-            if !matches!(event, CardEvent::Readers(_)) {
+            if !matches!(event, CardEvent::Readers(_) | CardEvent::Met) {
                 return event;
             }
         }

@@ -59,7 +59,7 @@ impl Agent {
             let event = async { tokio::time::timeout(pcscd::PATIENCE, self.events.recv()).await };
             let event = runtime.block_on(event);
             match event.expect("nothing happens").expect("the threads ended") {
-                CardEvent::Service(_) | CardEvent::Readers(_) => {}
+                CardEvent::Service(_) | CardEvent::Readers(_) | CardEvent::Met => {}
                 event @ (CardEvent::Reading(_)
                 | CardEvent::Release { .. }
                 | CardEvent::PinNeeded(_)
