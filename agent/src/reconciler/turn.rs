@@ -7,7 +7,6 @@ use cardwarden_policy::explain::chain;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::plan::unheld;
 use cardwarden_policy::{Decision, Function, Hook, Joint, KernelState, Plan, Step, goal, plan};
-use jiff::Timestamp;
 use nix::errno::Errno;
 
 use super::verify::Verified;
@@ -23,8 +22,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.run_releases(now);
         self.run_tasks(now);
         self.ask();
+        let entered = Instant::now();
+        let early = self.last.as_ref();
+        let early = early.map(|last| self.decide(now, &last.found.usb));
         let started = Instant::now();
-        let early = self.close(now);
+        if let Some(joint) = &early {
+            self.close(joint);
+        }
         let mut found = self.world.scan(&mut self.kernel);
         let scanned = Instant::now();
         let is_same = |last: &Turn| last.found.usb == found.usb;
@@ -60,33 +64,39 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let functions = self.verify(&turn);
         let probed = Instant::now();
         self.announce(&turn, &functions);
+        let holds = self.check(&turn, &functions);
+        self.last = Some(turn);
+        let told = self.tell(&functions);
+        self.schedule(holds && told);
+        self.stamp([entered, started, scanned, decided, applied, probed]);
+        self.publish(functions);
+    }
+
+    /// Whether everything holds; what does not is tried again, after a new look at the kernel.
+    fn check(&mut self, turn: &Turn, functions: &BTreeMap<Function, Verified>) -> bool {
         let short: Vec<Function> = functions
             .iter()
             .filter(|(_, verified)| verified.is_short_of_goal)
             .map(|(function, _)| *function)
             .collect();
-        let holds = short.is_empty();
-        if !holds {
-            self.kernel.doubt();
+        if short.is_empty() {
+            return true;
         }
-        if !holds && self.retry.is_none() {
+        self.kernel.doubt();
+        if self.retry.is_none() {
             let missing = plan(&turn.held, &turn.goal);
             tracing::info!(?short, ?missing, "will be tried again");
         }
-        self.last = Some(turn);
-        let told = self.tell(&functions);
-        self.schedule(holds && told);
-        self.stamp([started, scanned, decided, applied, probed]);
-        self.publish(functions);
+        false
     }
 
     /// Says how long it took to bring a card into force that was put in.
-    fn stamp(&mut self, [started, scanned, decided, applied, probed]: [Instant; 5]) {
+    fn stamp(&mut self, [entered, started, scanned, decided, applied, probed]: [Instant; 6]) {
         let Some((event, mut timings)) = self.inserted.take() else {
             return;
         };
         timings.apply = micros(started, scanned).saturating_add(micros(decided, applied));
-        timings.decide = micros(scanned, decided);
+        timings.decide = micros(entered, started).saturating_add(micros(scanned, decided));
         timings.probe = micros(applied, probed);
         timings.total = micros(event, probed);
         self.timings = Some(timings);
@@ -94,24 +104,24 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Closes what is newly to be closed of the devices that were there at the last turn, and stops who
     /// uses it: a look at all devices takes longer than a picture. What fails is tried again, and told
-    /// of, when the devices are known. What was decided.
-    fn close(&mut self, now: Option<Timestamp>) -> Option<Joint> {
-        let last = self.last.take()?;
-        let joint = self.decide(now, &last.found.usb);
-        if joint.decision != last.joint.decision {
-            let goal = self.goal(&joint.decision, &last.found);
-            let tightening = match self.kernel.observe() {
-                Ok(observed) => plan(&observed, &goal).tightening,
-                Err(_unreadable) => Vec::new(),
-            };
-            if !tightening.is_empty() {
-                let done = self.tighten(&tightening);
-                tracing::debug!(?done, "closed what the last turn found");
-                self.revoke.follow(&goal, &mut self.kernel);
-            }
+    /// of, when the devices are known.
+    fn close(&mut self, joint: &Joint) {
+        let Some(last) = &self.last else {
+            return;
+        };
+        if joint.decision == last.joint.decision {
+            return;
         }
-        self.last = Some(last);
-        Some(joint)
+        let goal = self.goal(&joint.decision, &last.found);
+        let tightening = match self.kernel.observe() {
+            Ok(observed) => plan(&observed, &goal).tightening,
+            Err(_unreadable) => Vec::new(),
+        };
+        if !tightening.is_empty() {
+            let done = self.tighten(&tightening);
+            tracing::debug!(?done, "closed what the last turn found");
+            self.revoke.follow(&goal, &mut self.kernel);
+        }
     }
 
     /// Begins to have the kernel programs refuse what they are to, and stops what was open before; what
