@@ -102,8 +102,12 @@ pub(super) trait Source {
     /// What people call the place.
     fn name(&self) -> String;
 
-    /// Reaches the card, and has it spoken to while nobody else does.
-    fn meet<T>(&mut self, speak: impl FnOnce(&mut dyn Transport) -> T) -> Result<T, reader::Error>;
+    /// Reaches the card, and has it spoken to while nobody else does, by somebody who says when it
+    /// answered for the first time.
+    fn meet<T>(
+        &mut self,
+        speak: impl FnOnce(&mut dyn Transport, &dyn Fn()) -> T,
+    ) -> Result<T, reader::Error>;
 }
 
 /// A reader, and what was made ahead for the card in it.
@@ -116,49 +120,21 @@ pub(super) struct Reader<'r> {
     pub(super) met: &'r dyn Fn(),
 }
 
-/// A transport, and who is told of its first answer.
-struct Announced<'m, T> {
-    inner: T,
-    met: Option<&'m dyn Fn()>,
-}
-
 impl Source for Reader<'_> {
     fn name(&self) -> String {
         self.name.to_string_lossy().into_owned()
     }
 
-    fn meet<T>(&mut self, speak: impl FnOnce(&mut dyn Transport) -> T) -> Result<T, reader::Error> {
+    fn meet<T>(
+        &mut self,
+        speak: impl FnOnce(&mut dyn Transport, &dyn Fn()) -> T,
+    ) -> Result<T, reader::Error> {
         let mut connection = match self.ready.take() {
             Some(ready) => ready.open(self.name)?,
             None => Connection::open(self.name)?,
         };
-        let mut announced = Announced {
-            inner: connection.transaction()?,
-            met: Some(self.met),
-        };
-        Ok(speak(&mut announced))
-    }
-}
-
-impl<T: Transport> Transport for Announced<'_, T> {
-    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, reader::Error> {
-        let answer = self.inner.transmit(command);
-        if let Some(met) = self.met.take() {
-            met();
-        }
-        answer
-    }
-
-    fn lengths(&self) -> Lengths {
-        self.inner.lengths()
-    }
-
-    fn reach(&self) -> Lengths {
-        self.inner.reach()
-    }
-
-    fn is_shared(&self) -> bool {
-        self.inner.is_shared()
+        let mut transaction = connection.transaction()?;
+        Ok(speak(&mut transaction, self.met))
     }
 }
 
@@ -198,10 +174,11 @@ fn read_once(
     })?;
     let began = Instant::now();
     let waited = Cell::new(Duration::ZERO);
-    let speak = |transport: &mut dyn Transport| {
+    let speak = |transport: &mut dyn Transport, met: &dyn Fn()| {
         let timed = Timed {
             inner: transport,
             waited: &waited,
+            met: Some(met),
         };
         let first = told.event_at.elapsed();
         let card = open(timed, READING_TIME).map_err(NotTaken::Card)?;
@@ -220,10 +197,11 @@ fn read_once(
     source.meet(speak).map_err(unreachable)?.map_err(unused)
 }
 
-/// A transport, and how long its card and reader took to answer.
+/// A transport, how long its card and reader took to answer, and who is told of the first answer.
 struct Timed<'w, T> {
     inner: T,
     waited: &'w Cell<Duration>,
+    met: Option<&'w dyn Fn()>,
 }
 
 impl<T: Transport> Transport for Timed<'_, T> {
@@ -232,6 +210,9 @@ impl<T: Transport> Transport for Timed<'_, T> {
         let answer = self.inner.transmit(command);
         self.waited
             .set(self.waited.get().saturating_add(began.elapsed()));
+        if let Some(met) = self.met.take() {
+            met();
+        }
         answer
     }
 

@@ -72,9 +72,13 @@ impl Source for Modem {
         self.0.to_string()
     }
 
-    fn meet<T>(&mut self, speak: impl FnOnce(&mut dyn Transport) -> T) -> Result<T, reader::Error> {
+    fn meet<T>(
+        &mut self,
+        speak: impl FnOnce(&mut dyn Transport, &dyn Fn()) -> T,
+    ) -> Result<T, reader::Error> {
         let mut sim = modem::open(&self.0)?;
-        Ok(speak(&mut sim))
+        // A modem takes seconds: nothing is gained by what could be done meanwhile.
+        Ok(speak(&mut sim, &|| {}))
     }
 }
 
