@@ -8,6 +8,7 @@
 mod attach;
 mod in_force;
 pub(crate) mod loader;
+mod loading;
 mod object;
 mod offsets;
 pub(crate) mod refusals;
@@ -29,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Error, Kernel, Permission};
 use attach::link_pin;
 use in_force::InForce;
+use loader::Failure;
 use wire::Wire;
 
 /// Where builds have their folders.
@@ -48,6 +50,8 @@ pub(crate) struct Programs {
     in_force: InForce,
     /// Hooks that threads are attaching, and what failed.
     under_way: Vec<(Vec<Hook>, JoinHandle<Vec<Error>>)>,
+    /// Programs that a thread is loading ahead, and what this machine does not take of them.
+    loading: Option<JoinHandle<Result<Vec<Failure>, Error>>>,
     refusals: Array<MapData, u64>,
     permit: Array<MapData, Wire<Permit>>,
 }
@@ -73,6 +77,7 @@ impl Programs {
         Ok(Self {
             in_force: InForce::open(&folder)?,
             under_way: Vec::new(),
+            loading: None,
             refusals: open_map(&folder, "REFUSALS", Map::Array)?,
             permit: open_map(&folder, "PERMIT", Map::Array)?,
             folder,
@@ -84,39 +89,6 @@ impl Programs {
     /// The ring buffer of refusals.
     pub(crate) fn events(&self) -> Result<RingBuf<MapData>, Error> {
         open_map(&self.folder, "EVENTS", Map::RingBuf)
-    }
-
-    /// Loads what is not loaded of what may be needed. The first program of all needs nothing of the
-    /// kernel's types and is loaded alone, so that it is in force before theirs are read.
-    fn load(&mut self, asked: Hook) -> Result<(), Error> {
-        let is_missing = |hook: &Hook| {
-            let is_wanted = *hook != Hook::FileOpen
-                || self.second_lock
-                || self.lacking.hooks.contains_key(&Hook::DeviceOpen);
-            is_wanted && self.can_have(*hook) && !loader::pin(&self.folder, hook.program()).exists()
-        };
-        let mut missing: Vec<&str> = Vec::new();
-        if asked == Hook::DeviceOpen {
-            missing.push(asked.program());
-        } else {
-            let hooks = Hook::ALL.into_iter().filter(is_missing);
-            missing.extend(hooks.map(Hook::program));
-            let iterator = loader::pin(&self.folder, OPEN_FILES);
-            missing.extend((!iterator.exists()).then_some(OPEN_FILES));
-        }
-        for failure in loader::load(&self.folder, &missing)? {
-            let Some(hook) = failure.hook() else {
-                tracing::info!("{}", failure.why);
-                continue;
-            };
-            if failure.is_needless {
-                self.lacking.needless.insert(hook);
-            } else {
-                tracing::warn!("{}", failure.why);
-                self.lacking.hooks.insert(hook, failure.why);
-            }
-        }
-        Ok(())
     }
 
     fn can_have(&self, hook: Hook) -> bool {
@@ -185,6 +157,9 @@ impl Programs {
 
 impl Kernel for Programs {
     fn observe(&mut self) -> Result<KernelState, Error> {
+        if self.loading.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.finish_loading();
+        }
         let holds = |hook: &Hook| self.is_under_way(*hook) || self.is_attached(*hook);
         let hooks = Hook::ALL.into_iter().filter(holds).collect();
         Ok(KernelState {
@@ -277,9 +252,15 @@ impl Kernel for Programs {
     }
 
     fn prepare(&mut self) {
-        if let Err(error) = self.load(Hook::SocketCreate) {
-            tracing::warn!("{}", chain(&error));
+        self.finish_loading();
+        let missing = self.missing();
+        if missing.is_empty() {
+            return;
         }
+        // Reading the kernel's types takes seconds on a slow machine that is just starting.
+        let folder = self.folder.clone();
+        let named = Builder::new().name("load".to_owned());
+        self.loading = named.spawn(move || loader::load(&folder, &missing)).ok();
     }
 
     fn lacking(&self) -> Lacking {
