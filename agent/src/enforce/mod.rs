@@ -134,8 +134,8 @@ pub(crate) trait Kernel {
     /// Who has something open that may be closed; nothing, where the kernel cannot tell.
     fn open_files(&mut self) -> Option<Vec<OpenFile>>;
 
-    /// Waits for what is under way: whether anything was, or what failed of it first.
-    fn settle(&mut self) -> Result<bool, Error>;
+    /// Waits for what is under way; what failed of it first.
+    fn settle(&mut self) -> Result<(), Error>;
 
     /// Takes one step. It may be repeated. A swap may still be under way when this returns.
     fn apply(&mut self, step: &Step) -> Result<(), Error>;

@@ -153,6 +153,9 @@ pub(crate) struct Reconciler<K, W> {
     last: Option<Turn>,
     /// What the udev rules were last told of each function: its verdict, and whether it is decided.
     announced: BTreeMap<Function, (Verdict, bool)>,
+    /// Whether something was tightened that may still be under way: who looks for what is open sees it
+    /// all only after that.
+    unsettled: bool,
     /// When a card that is now coming into force was put in, and what it took so far.
     inserted: Option<(Instant, Timings)>,
     timings: Option<Timings>,
@@ -212,6 +215,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             fold: Fold::default(),
             last: None,
             announced: BTreeMap::new(),
+            unsettled: false,
             inserted: None,
             timings: None,
             generation: 0,

@@ -163,8 +163,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     fn settled(&mut self, begun: Result<(), Error>, goal: &KernelState) -> KernelState {
         let done = self.kernel.settle();
-        let is_news = !matches!(done, Ok(false));
-        let held = begun.and(done).and_then(|_| {
+        let is_news = std::mem::take(&mut self.unsettled);
+        let held = begun.and(done).and_then(|()| {
             let held = self.kernel.observe()?;
             if held == *goal {
                 self.kernel.retire()?;
@@ -221,6 +221,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Takes the steps of a tightening. Each stands for itself; the first that failed is told of. Hooks whose
     /// programs take long to attach are begun.
     fn tighten(&mut self, steps: &[Step]) -> Result<(), Error> {
+        self.unsettled |= !steps.is_empty();
         let mut failed = None;
         let mut begun = Vec::new();
         for step in steps {

@@ -208,11 +208,9 @@ impl Kernel for Programs {
         self.start(others.to_vec())
     }
 
-    fn settle(&mut self) -> Result<bool, Error> {
+    fn settle(&mut self) -> Result<(), Error> {
         let mut first = None;
-        let under_way = std::mem::take(&mut self.under_way);
-        let was_any = !under_way.is_empty();
-        for (_, thread) in under_way {
+        for (_, thread) in std::mem::take(&mut self.under_way) {
             let gone = |_panic| {
                 let source = std::io::Error::other("it ended before its time");
                 vec![Error::Thread { source }]
@@ -224,7 +222,7 @@ impl Kernel for Programs {
             }
         }
         self.in_force.settle()?;
-        first.map_or(Ok(was_any), Err)
+        first.map_or(Ok(()), Err)
     }
 
     fn swap_ahead(&mut self, table: &Table) {
@@ -260,7 +258,10 @@ impl Kernel for Programs {
         // Reading the kernel's types takes seconds on a slow machine that is just starting.
         let folder = self.folder.clone();
         let named = Builder::new().name("load".to_owned());
-        self.loading = named.spawn(move || loader::load(&folder, &missing)).ok();
+        match named.spawn(move || loader::load(&folder, &missing)) {
+            Ok(thread) => self.loading = Some(thread),
+            Err(error) => tracing::warn!("programs are loaded when they are needed: {error}"),
+        }
     }
 
     fn lacking(&self) -> Lacking {

@@ -15,6 +15,23 @@ fn what_an_attempt_finds_is_what_is_reported() {
 }
 
 #[test]
+fn what_was_opened_while_it_was_being_closed_is_looked_for_when_it_is_closed() {
+    let mut bench = Bench::new();
+    bench.insert(CAMERA_OFF, 1);
+    assert_eq!(bench.owner.kernel.looks, 1);
+    bench.insert(
+        "[baseline]\nmicrophone = \"disable\"\nbluetooth = \"disable\"\n",
+        2,
+    );
+    assert_eq!(
+        bench.owner.kernel.looks, 1,
+        "and when something else is let go"
+    );
+    bench.owner.turn();
+    assert_eq!(bench.owner.kernel.looks, 0, "an idle turn looks at nothing");
+}
+
+#[test]
 fn a_node_is_given_to_people_only_when_the_function_is_decided_on() {
     let mut bench = Bench::new();
     bench.owner.world.announced.clear();
