@@ -21,6 +21,9 @@ $b mount -t sysfs sys /sys
 case " $($b cat /proc/cmdline) " in
 *" lab.probe "*) $b echo "lab: probe reached"; $b poweroff -f ;;
 esac
+for cpu in /sys/devices/system/cpu/cpu[1-9]*/online; do
+  [ ! -f "$cpu" ] || $b echo 1 >"$cpu" || stop "$cpu"
+done
 $b echo "lab: start-up archive reached"
 for module in /modules/*.ko; do $b insmod "$module" || stop "$module"; done
 for disk in vda vdb vdc vdd; do
