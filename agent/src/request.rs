@@ -39,6 +39,13 @@ pub(crate) enum Request {
         /// Where the answer goes.
         reply: oneshot::Sender<Result<(), Refused>>,
     },
+    /// The company's policy, by a server or in a file.
+    Deliver {
+        /// The signed policy.
+        statement: Vec<u8>,
+        /// Where the answer goes, after everything is applied and verified.
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
     /// The company's server wants this device to take another group of its card. The card is read
     /// again, now or when it is put in the next time.
     WantGroup {
@@ -82,8 +89,8 @@ pub(crate) enum Refused {
     /// The statement is not believed.
     #[error("the statement is refused")]
     Rejected(#[source] Rejected),
-    /// There is nothing to release.
-    #[error("no company has a say on this device; there is nothing to release")]
+    /// There is nothing to release, and nothing that a policy could replace.
+    #[error("no company has a say on this device; a card begins that")]
     NotAssociated,
     /// No card waits for anybody's consent.
     #[error("no card waits for your consent; put it in (again), and look at `cardwarden status`")]

@@ -363,6 +363,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
 fn answer(owner: &mut Owner, request: Request) {
     let (result, reply): (Result<(), Refused>, _) = match request {
         Request::Release { statement, reply } => (owner.release(&statement), reply),
+        Request::Deliver { statement, reply } => (owner.take_policy(&statement), reply),
         Request::Associate { fingerprint, reply } => (owner.associate(&fingerprint), reply),
         Request::Pin {
             reader,

@@ -46,6 +46,8 @@ pub const FUNCTION_INTERFACE: &str = "org.cardwarden.Agent1.Function";
 pub const PROMPTER_INTERFACE: &str = "org.cardwarden.Prompter1";
 /// The polkit action of `Associate`.
 pub const ACTION_ASSOCIATE: &str = "org.cardwarden.associate";
+/// The polkit action of `Deliver`.
+pub const ACTION_DELIVER: &str = "org.cardwarden.deliver";
 /// The polkit action of `RegisterPrompter` and `AskPin`.
 pub const ACTION_PROMPT: &str = "org.cardwarden.prompt";
 /// The polkit action of `Release`.

@@ -24,6 +24,9 @@ pub trait Agent {
     /// The company lets this device go.
     #[zbus(allow_interactive_auth)]
     fn release(&self, statement: &[u8]) -> Result<(), Error>;
+    /// A policy of the company's, instead of what its card says.
+    #[zbus(allow_interactive_auth)]
+    fn deliver(&self, policy: &[u8]) -> Result<(), Error>;
     /// The person at the device lets a company have a say.
     #[zbus(allow_interactive_auth)]
     fn associate(&self, fingerprint: &str) -> Result<(), Error>;

@@ -204,6 +204,7 @@ fn the_polkit_actions_are_those_that_the_agent_asks_for() {
         actions,
         [
             cardwarden_dbus::ACTION_ASSOCIATE,
+            cardwarden_dbus::ACTION_DELIVER,
             cardwarden_dbus::ACTION_PROMPT,
             cardwarden_dbus::ACTION_RELEASE,
             cardwarden_dbus::ACTION_SYNC

@@ -92,6 +92,7 @@ async fn call(authority: Authority, published: Published, call: zbus::Message) -
             let (what, reply) = match request {
                 Request::Sync { reply } => ("sync".to_owned(), reply),
                 Request::Release { reply, .. } => ("release".to_owned(), reply),
+                Request::Deliver { reply, .. } => ("deliver".to_owned(), reply),
                 Request::Pin { reply, .. } => ("pin".to_owned(), reply),
                 Request::WantGroup { reply, .. } => ("group".to_owned(), reply),
                 Request::Associate { fingerprint, reply } => (fingerprint, reply),

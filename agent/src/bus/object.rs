@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use cardwarden_dbus::{
-    ACTION_ASSOCIATE, ACTION_PROMPT, ACTION_RELEASE, ACTION_SYNC, Association, Error, Pending,
-    PinWanted, Problem,
+    ACTION_ASSOCIATE, ACTION_DELIVER, ACTION_PROMPT, ACTION_RELEASE, ACTION_SYNC, Association,
+    Error, Pending, PinWanted, Problem,
 };
 use cardwarden_policy::{Function, Source};
 use jiff::Timestamp;
@@ -79,6 +79,20 @@ impl AgentObject {
         authorise(bus, &call, ACTION_RELEASE).await?;
         self.ask(|reply| Request::Release { statement, reply })
             .await
+    }
+
+    async fn deliver(
+        &self,
+        policy: Vec<u8>,
+        #[zbus(connection)] bus: &Connection,
+        #[zbus(header)] call: Header<'_>,
+    ) -> Result<(), Error> {
+        authorise(bus, &call, ACTION_DELIVER).await?;
+        self.ask(|reply| Request::Deliver {
+            statement: policy,
+            reply,
+        })
+        .await
     }
 
     async fn associate(

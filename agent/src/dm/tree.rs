@@ -1,4 +1,4 @@
-//! What a company's server reaches on this device: what it says of itself, and two leaves that take
+//! What a company's server reaches on this device: what it says of itself, and leaves that take
 //! what the company asks for. Everything is decided by the reconciler, which is asked and waited
 //! for.
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use cardwarden_policy::Rejected;
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::manifest::MAX_NAME;
-use cardwarden_policy::mo::{GROUP_NODE, RELEASE_NODE, VENDOR_NODE};
+use cardwarden_policy::mo::{GROUP_NODE, POLICY_NODE, RELEASE_NODE, VENDOR_NODE};
 use omadm::DevInfo;
 use omadm::client::{Tree, Value};
 use omadm::code::StatusCode;
@@ -58,7 +58,13 @@ impl<'a> DeviceTree<'a> {
         }
     }
 
-    fn release(&self, value: &Value) -> StatusCode {
+    /// Passes on what the company signed.
+    fn statement(
+        &self,
+        node: &str,
+        value: &Value,
+        request: impl FnOnce(Vec<u8>, Reply) -> Request,
+    ) -> StatusCode {
         // As XML has it: octets travel in base64, whichever of the two formats says so.
         if ![Format::B64, Format::Bin].contains(&value.format) {
             return StatusCode::UNSUPPORTED_FORMAT;
@@ -67,7 +73,7 @@ impl<'a> DeviceTree<'a> {
         let Ok(statement) = STANDARD.decode(bytes) else {
             return StatusCode::BAD_REQUEST;
         };
-        self.ask(RELEASE_NODE, |reply| Request::Release { statement, reply })
+        self.ask(node, |reply| request(statement, reply))
     }
 
     fn want_group(&self, value: &Value) -> StatusCode {
@@ -88,7 +94,7 @@ impl<'a> DeviceTree<'a> {
 
 impl Tree for DeviceTree<'_> {
     fn get(&mut self, uri: &str) -> Result<Value, StatusCode> {
-        let nodes = [RELEASE_NODE, GROUP_NODE];
+        let nodes = [RELEASE_NODE, POLICY_NODE, GROUP_NODE];
         let uri = full(uri);
         if nodes.contains(&&*uri) {
             // They take, and tell nothing.
@@ -115,7 +121,12 @@ impl Tree for DeviceTree<'_> {
 
     fn replace(&mut self, uri: &str, value: &Value) -> StatusCode {
         match &*full(uri) {
-            RELEASE_NODE => self.release(value),
+            RELEASE_NODE => self.statement(RELEASE_NODE, value, |statement, reply| {
+                Request::Release { statement, reply }
+            }),
+            POLICY_NODE => self.statement(POLICY_NODE, value, |statement, reply| {
+                Request::Deliver { statement, reply }
+            }),
             GROUP_NODE => self.want_group(value),
             _ => match self.get(uri) {
                 Err(StatusCode::NOT_FOUND) => StatusCode::NOT_FOUND,
@@ -164,6 +175,10 @@ mod tests {
                         asked.push(format!("release {statement:?}"));
                         reply
                     }
+                    Request::Deliver { statement, reply } => {
+                        asked.push(format!("policy {statement:?}"));
+                        reply
+                    }
                     Request::WantGroup {
                         association,
                         group,
@@ -198,12 +213,16 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_passed_on_as_it_was_signed() {
-        for uri in [RELEASE_NODE, "Vendor/Cardwarden/Release"] {
+    fn what_the_company_signed_is_passed_on_as_it_is() {
+        for (uri, what) in [
+            (RELEASE_NODE, "release"),
+            ("Vendor/Cardwarden/Release", "release"),
+            (POLICY_NODE, "policy"),
+        ] {
             let (code, asked) = asked(Ok(()), uri, &octets("AQID\n"));
             assert_eq!(
                 (code, asked),
-                (StatusCode::OK, vec!["release [1, 2, 3]".to_owned()])
+                (StatusCode::OK, vec![format!("{what} [1, 2, 3]")])
             );
         }
     }
@@ -281,7 +300,7 @@ mod tests {
         let mut names = |uri: &str| tree.get(uri).map(|value| value.data);
         assert_eq!(names(".").unwrap(), "DevInfo/Vendor");
         assert_eq!(names("./Vendor").unwrap(), "Cardwarden");
-        assert_eq!(names("Vendor/Cardwarden").unwrap(), "Release/Group");
+        assert_eq!(names("Vendor/Cardwarden").unwrap(), "Release/Policy/Group");
         assert_eq!(names("./DevInfo/Man").unwrap(), "Example");
         assert_eq!(names(GROUP_NODE), Err(StatusCode::COMMAND_NOT_ALLOWED));
         assert_eq!(names("./Vend"), Err(StatusCode::NOT_FOUND));

@@ -82,6 +82,14 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let signer = reading.mandate.signer();
         let company = signer.to_string();
         let place = self.place_of(reading)?;
+        if reading.was_inside && self.was_released(&company, reading.mandate.version) {
+            tracing::info!("the card was in the reader when its company let this device go");
+            return Ok(false);
+        }
+        // Also when what was sent since is newer: such a card says nothing new, and nothing wrong.
+        if place.is_some_and(|place| self.is_in_force(reading, place)) {
+            return Ok(false);
+        }
         let issue = Issue {
             version: reading.mandate.version,
             issued: reading.mandate.issued,
@@ -91,13 +99,6 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             TooOld::Version(why) => Declined::Rejected(why),
             TooOld::Replaced { version, since } => Declined::Replaced { version, since },
         })?;
-        if reading.was_inside && self.was_released(&company, reading.mandate.version) {
-            tracing::info!("the card was in the reader when its company let this device go");
-            return Ok(false);
-        }
-        if place.is_some_and(|place| self.is_in_force(reading, place)) {
-            return Ok(false);
-        }
         let (association, _) = self.outputs.expectation.borrow().of(signer);
         if reading.endorsement.association != association {
             return Err(Declined::ReadAgain);
@@ -197,6 +198,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             anchor: Bytes(anchor),
             manifest: Bytes(reading.manifest.clone()),
             group: Bytes(reading.group.clone()),
+            delivered: None,
             endorsement: reading.endorsement.clone(),
             proof: reading.proof.clone(),
             since: clock::now(),

@@ -40,7 +40,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// How to reach the server of a company, where it has one.
     pub(super) fn link(&self, association: &Association) -> Option<Link> {
-        let (_, mandate) = association.verify().ok()?;
+        let mut mandates = self.mandates();
+        let (_, mandate) = mandates.find(|(one, _)| one.id == association.id)?;
         Some(Link {
             account: mandate.account.clone()?,
             device: self.identity.device.clone(),

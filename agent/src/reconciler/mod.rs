@@ -18,6 +18,7 @@ mod links;
 mod publish;
 mod release;
 mod report;
+mod sent;
 mod situation;
 #[cfg(test)]
 mod tests;

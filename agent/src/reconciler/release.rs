@@ -67,10 +67,10 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             .into_iter()
             .collect();
         let release: Verified<Release> = anchors.verify_at(statement, now)?;
-        let company = association.verify().ok();
+        let company = association.card().ok();
         let fits = release.device == self.identity.device
             && release.association == association.id
-            && company.is_none_or(|(manifest, _)| manifest.company == release.company);
+            && company.is_none_or(|card| card.company == release.company);
         if fits {
             Ok(release)
         } else {
@@ -129,19 +129,19 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         if place >= next.associations.len() {
             return Err(Refused::NotAssociated);
         }
+        let farewell = next.associations.get(place).and_then(|one| self.link(one));
         let association = next.associations.remove(place);
-        let said = association.verify().ok();
-        let company = said
+        let card = association.card().ok();
+        let company = card
             .as_ref()
-            .map_or_else(String::new, |(manifest, _)| manifest.company.clone());
+            .map_or_else(String::new, |card| card.company.clone());
         let signer = association
             .signer()
             .map_or_else(String::new, |signer| signer.to_string());
-        let farewell = self.link(&association);
         next.released.retain(|released| released.signer != signer);
         next.released.push(Released {
             signer,
-            version: said.map_or(0, |(manifest, _)| manifest.version),
+            version: card.map_or(0, |card| card.version),
             association: association.id,
             told: association.told,
         });

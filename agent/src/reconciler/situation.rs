@@ -207,7 +207,9 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
 /// Runs the tasks of one company's policy that are due; what is to be told of them.
 fn run_tasks_of(association: &mut Association, policy: &Policy, now: Timestamp) -> Vec<Event> {
-    let due = association.ledger.due(policy, association.taken, now);
+    let due = association
+        .ledger
+        .due(policy, association.in_force_since(), now);
     if due.is_empty() {
         return Vec::new();
     }

@@ -60,6 +60,7 @@ impl From<OldState> for State {
             endorsement: one.endorsement,
             proof: Proof::Signature(one.signature.0),
             since: one.since,
+            delivered: None,
             taken: one.taken,
             wanted: None,
             ends: None,

@@ -18,7 +18,7 @@ use cardwarden_policy::manifest::Mandate;
 use cardwarden_policy::operation::Operation;
 use cardwarden_policy::outcome::{Event, FunctionOutcome};
 use cardwarden_policy::schedule::Ledger;
-use cardwarden_policy::trust::Anchor;
+use cardwarden_policy::trust::{Anchor, SignedPolicy};
 use cardwarden_policy::{
     Anchors, Authenticity, Endorsement, Function, KeyId, Manifest, Proof, Standing, Verified,
 };
@@ -63,13 +63,16 @@ pub(crate) struct Association {
     pub(crate) manifest: Bytes,
     /// The group that this device took, as it lay on the card.
     pub(crate) group: Bytes,
+    /// What holds instead of what the card says, since the company sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delivered: Option<Delivered>,
     /// What the card said of this device's key.
     pub(crate) endorsement: Endorsement,
     /// With what the card showed that it is the one that its company issued.
     pub(crate) proof: Proof,
     /// When the association began.
     pub(crate) since: Timestamp,
-    /// When this policy came into force: from then on its tasks run.
+    /// When the card's policy came into force.
     pub(crate) taken: Timestamp,
     /// The group that the company's server asked for, by name.
     pub(crate) wanted: Option<String>,
@@ -83,6 +86,16 @@ pub(crate) struct Association {
     pub(crate) contact: Option<Timestamp>,
     /// What this company was told of each function.
     pub(crate) told: BTreeMap<Function, Told>,
+}
+
+/// A policy that came by a server or in a file.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Delivered {
+    /// The signed policy, as it came.
+    pub(crate) statement: Bytes,
+    /// When it came into force.
+    pub(crate) taken: Timestamp,
 }
 
 /// A card that was in the reader when its company let the device go.
@@ -293,19 +306,43 @@ impl Association {
             && self.anchor == other.anchor
             && self.manifest == other.manifest
             && self.group == other.group
+            && self.delivered == other.delivered
     }
 
-    /// Believes the kept bytes anew.
-    pub(crate) fn verify(&self) -> Result<(Verified<Manifest>, Verified<Mandate>), String> {
+    /// Since when the policy that counts is in force: from then on its tasks run.
+    pub(crate) fn in_force_since(&self) -> Timestamp {
+        self.delivered
+            .as_ref()
+            .map_or(self.taken, |delivered| delivered.taken)
+    }
+
+    /// Believes the kept bytes anew: what the company says.
+    pub(crate) fn verify(&self) -> Result<Verified<Mandate>, String> {
+        let card = self.card()?;
+        let Some(delivered) = &self.delivered else {
+            return Ok(card);
+        };
+        self.anchors()?
+            .verify_at::<SignedPolicy>(&delivered.statement.0, Some(delivered.taken))
+            .and_then(|policy| policy.instead_of(&card))
+            .map_err(|error| error.to_string())
+    }
+
+    fn anchors(&self) -> Result<Anchors, String> {
         let anchor = Anchor::from_der(&self.anchor.0).map_err(|error| error.to_string())?;
-        let anchors: Anchors = std::iter::once(anchor).collect();
-        let manifest: Verified<Manifest> = anchors
+        Ok(std::iter::once(anchor).collect())
+    }
+
+    /// What the card says, whether or not something was sent since.
+    pub(crate) fn card(&self) -> Result<Verified<Mandate>, String> {
+        let manifest: Verified<Manifest> = self
+            .anchors()?
             .verify_at(&self.manifest.0, Some(self.taken))
             .map_err(|error| error.to_string())?;
         let mut why = "no group of its manifest".to_owned();
         for entry in &manifest.groups {
             match manifest.group(entry, &self.group.0) {
-                Ok(mandate) => return Ok((manifest, mandate)),
+                Ok(mandate) => return Ok(mandate),
                 Err(error) => why = error.to_string(),
             }
         }
@@ -325,7 +362,7 @@ pub(crate) fn standings(state: &State, known: &[(&Association, &Standing)]) -> V
             return (*standing).clone();
         }
         match association.verify() {
-            Ok((_, mandate)) => Standing::Proven(Box::new(mandate)),
+            Ok(mandate) => Standing::Proven(Box::new(mandate)),
             Err(problem) => Standing::Unproven {
                 problem: format!("the policy that was kept: {problem}"),
             },

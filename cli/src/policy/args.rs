@@ -31,6 +31,11 @@ pub(crate) enum PolicyVerb {
     Sign(Box<Sign>),
     /// Says whether a signed policy is believed, and what is in it.
     Verify(Verify),
+    /// Hands a signed policy to the agent of this device: it holds instead of what the company's card says.
+    Apply {
+        /// What `policy sign` wrote.
+        file: PathBuf,
+    },
     #[command(about = "Turns the rules of USBGuard into rules of a policy, as far as can be")]
     ImportUsbguard(ImportUsbguard),
     /// Makes a company's signing key.

@@ -2,6 +2,7 @@
 //! Each verb is one file; what several need is in [`document`], [`fault`], [`layout`], [`simulation`] and
 //! [`surroundings`].
 
+mod apply;
 pub(crate) mod args;
 mod calendar;
 mod check;
@@ -38,6 +39,7 @@ pub(crate) fn run(verb: &PolicyVerb, paint: Paint) -> Result<Output, Failure> {
         PolicyVerb::Convert(arguments) => convert::convert(arguments),
         PolicyVerb::Sign(arguments) => signed::sign(arguments),
         PolicyVerb::Verify(arguments) => signed::verify(arguments),
+        PolicyVerb::Apply { file } => apply::apply(file),
         PolicyVerb::ImportUsbguard(arguments) => usbguard::import(arguments),
         PolicyVerb::Keygen(keygen) => key::keygen(keygen),
         PolicyVerb::Delegate(delegate) => key::delegate(delegate),

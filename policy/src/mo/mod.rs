@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use omadm::tnds::{Document, Node};
 
 pub use self::describe::description;
-pub use self::vendor::{GROUP_NODE, RELEASE_NODE, STATEMENT_TYPE, VENDOR_NODE};
+pub use self::vendor::{GROUP_NODE, POLICY_NODE, RELEASE_NODE, STATEMENT_TYPE, VENDOR_NODE};
 use crate::diagnosis::Malformed;
 use crate::document::Policy;
 use crate::manifest::{Account, Group};

@@ -72,6 +72,34 @@ impl Signed for SignedPolicy {
 }
 
 impl Verified<SignedPolicy> {
+    /// What a decision needs of it on a device where a card of the company has a say: `card` is what that
+    /// says. Where the policy names no server, the card's stays.
+    ///
+    /// # Errors
+    ///
+    /// It is of another company, older than the card, or no policy.
+    pub fn instead_of(&self, card: &Verified<Mandate>) -> Result<Verified<Mandate>, Rejected> {
+        if (&self.company, self.signer()) != (&card.company, card.signer()) {
+            return Err(Rejected::OtherCompany {
+                associated: card.company.clone(),
+                company: self.company.clone(),
+            });
+        }
+        if (self.version, self.issued) < (card.version, card.issued) {
+            return Err(Rejected::RolledBack {
+                version: self.version,
+                floor: card.version,
+            });
+        }
+        let mandate = self.mandate()?;
+        let account = mandate.account.clone().or_else(|| card.account.clone());
+        Ok(self.derive(Mandate {
+            card: card.card,
+            account,
+            ..mandate.value
+        }))
+    }
+
     /// What a decision needs of it, or why it is no policy.
     pub fn mandate(&self) -> Result<Verified<Mandate>, Rejected> {
         let group = Group::from_bytes(&self.group).map_err(|why| Rejected::Group(Box::new(why)))?;
@@ -90,6 +118,8 @@ impl Verified<SignedPolicy> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Fingerprint;
+    use crate::manifest::Account;
     use crate::trust::{Anchors, sign};
     use crate::{Policy, SigningKey};
 
@@ -121,6 +151,41 @@ mod tests {
             changed[position] ^= 1;
             assert!(anchors.verify::<SignedPolicy>(&changed).is_err());
         }
+    }
+
+    #[test]
+    fn a_policy_replaces_what_a_card_of_its_company_says_unless_it_is_older() {
+        let (anchors, bytes) = signed(3);
+        let mandate = |version| {
+            let (_, bytes) = signed(version);
+            let policy = anchors.verify::<SignedPolicy>(&bytes).unwrap();
+            let mandate = policy.mandate().unwrap();
+            policy.derive(Mandate {
+                card: Some(Fingerprint([1; 32])),
+                account: Some(Account {
+                    server_url: "https://dm.example.com".to_owned(),
+                    server_id: "dm".to_owned(),
+                    ca: Vec::new(),
+                }),
+                ..mandate.value
+            })
+        };
+        let policy = anchors.verify::<SignedPolicy>(&bytes).unwrap();
+        let replaced = policy.instead_of(&mandate(2)).unwrap();
+        assert_eq!((replaced.version, replaced.card), (3, mandate(2).card));
+        assert_eq!(replaced.account, mandate(2).account);
+        let older = policy.instead_of(&mandate(4)).unwrap_err();
+        assert_eq!(
+            older,
+            Rejected::RolledBack {
+                version: 3,
+                floor: 4
+            }
+        );
+        let mut other = mandate(2);
+        other.value.company = "C Company".to_owned();
+        let other = policy.instead_of(&other).unwrap_err();
+        assert!(matches!(other, Rejected::OtherCompany { .. }), "{other:?}");
     }
 
     #[test]

@@ -173,6 +173,7 @@ impl Bench {
                 (reader, insertion, pin.bytes().to_vec())
             }
             other @ (Request::Release { .. }
+            | Request::Deliver { .. }
             | Request::WantGroup { .. }
             | Request::Associate { .. }
             | Request::Sync { .. }) => panic!("{other:?}"),

@@ -22,6 +22,7 @@ use crate::request::Refused as Refusal;
 use crate::status::{Posture, Status};
 
 mod association;
+mod sent;
 mod situation;
 mod verify;
 
