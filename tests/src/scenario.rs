@@ -17,6 +17,9 @@ action = "disable"
 notify = "No pictures and no radio in the office."
 "#;
 
+/// A policy that switches nothing off.
+pub const LOOSE: &str = "contact = \"security@b-company.example\"\n";
+
 const DEVICES: &str = "set -e\nlab plug camera\nlab plug bluetooth\nmkdir /srv/copies\nmknod -m 666 /srv/copies/camera c 81 0\nlab settle\n";
 
 /// A copy of the camera's node that everybody may open as far as its mode goes, made before any card.
@@ -60,6 +63,28 @@ pub fn insert(machine: &mut Machine, policy: &str, options: &str) -> Result<()> 
         "lab card insert /srv/policy.toml {options} && lab settle"
     ))?;
     Ok(())
+}
+
+/// The company sends a policy in a file; waits until the agent is done with it.
+pub fn send(machine: &mut Machine, policy: &str, options: &str) -> Result<()> {
+    machine.put("/srv/sent.toml", 0o644, policy.as_bytes())?;
+    machine.ok(&format!("lab send /srv/sent.toml {options} && lab settle"))?;
+    Ok(())
+}
+
+/// As many rules as a policy may have.
+pub const MOST_RULES: u32 = 10_000;
+
+/// So many rules about one USB device each, none of which is there.
+pub fn usb_rules(count: u32) -> String {
+    (0..count).map(usb_rule).collect()
+}
+
+fn usb_rule(number: u32) -> String {
+    let (vendor, product) = (0x4000 + number / 0x1000, number % 0x1000);
+    format!(
+        "\n[[rules]]\nid = \"usb-{number}\"\nfunctions = [\"usb\"]\naction = \"disable\"\ndeny = [{{ id = \"{vendor:04x}:{product:04x}\" }}]\n"
+    )
 }
 
 /// Camera and Bluetooth are refused, to root; how, is for the tier to say.

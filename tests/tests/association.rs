@@ -4,7 +4,9 @@
 use anyhow::{Context as _, Result, ensure};
 use cardwarden_tests::laws;
 use cardwarden_tests::machine::Machine;
-use cardwarden_tests::scenario::{self, OFFICE, insert, is_off, is_on, problems, status, text};
+use cardwarden_tests::scenario::{
+    self, LOOSE, OFFICE, insert, is_off, is_on, problems, status, text,
+};
 
 laws! { from before_the_card:
     a_card_in_a_usb_reader_is_read_through_the_machines_own_driver,
@@ -15,10 +17,8 @@ laws! { from before_the_card:
 laws! { from with_the_card:
     another_companys_card_is_refused_for_as_long_as_the_first_has_a_say,
     a_card_that_is_issued_anew_leaves_no_gap,
+    a_policy_that_is_sent_holds_instead_of_the_cards,
 }
-
-/// Nothing is off in this one.
-const LOOSE: &str = "contact = \"security@b-company.example\"\n";
 
 /// Where the status shows the key of the first card that waits for consent.
 const PENDING_KEY: &str = "/card/pending/0/fingerprint";
@@ -119,5 +119,30 @@ fn a_card_that_is_issued_anew_leaves_no_gap(machine: &mut Machine) -> Result<()>
         scenario::number(&status(machine)?, "/association/version") == 9,
         "the new card was not taken"
     );
+    Ok(())
+}
+
+fn a_policy_that_is_sent_holds_instead_of_the_cards(machine: &mut Machine) -> Result<()> {
+    scenario::send(machine, LOOSE, "")?;
+    is_on(machine)?;
+    machine.ok("lab card remove && lab settle")?;
+    insert(machine, OFFICE, "--version 1")?;
+    is_on(machine).context("after the card of before was put in again")?;
+    let wrong = problems(machine)?;
+    ensure!(wrong.is_empty(), "the card is wrong: {wrong:?}");
+    let many = format!("{OFFICE}{}", scenario::usb_rules(scenario::MOST_RULES - 1));
+    scenario::send(machine, &many, "")?;
+    is_off(machine)?;
+    let older = machine.sh("lab send /srv/policy.toml --version 2")?;
+    ensure!(
+        older.status != 0 && older.stderr.contains("older"),
+        "an older policy was taken: {older:?}"
+    );
+    let foreign = machine.sh("lab send /srv/policy.toml --company Stranger --version 99")?;
+    ensure!(foreign.status != 0, "a stranger's policy was taken");
+    is_off(machine)?;
+    machine.reboot()?;
+    machine.ok("lab settle && lab plug camera")?;
+    machine.ok("lab try until EPERM /dev/video0 --seconds 30")?;
     Ok(())
 }

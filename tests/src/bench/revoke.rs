@@ -15,14 +15,21 @@ fn policy(from: &str) -> String {
     )
 }
 
-/// Milliseconds between the policy's moment and what each says of itself.
+/// Milliseconds between the policy's moment and what each says of itself, with 10,000 rules, all others
+/// about USB devices.
 pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
     let mut machine = scenario::fresh(Kernel::V6_1)?;
     machine.ok("lab plug camera && lab plug microphone")?;
     machine.ok("date --utc --set 'next monday 17:59:30' && cardwarden sync")?;
     let from = machine.ok("date --utc +%FT18:00")?;
     let at = number(&machine.ok(&format!("date --utc --date '{from}Z' +%s"))?)? * 1000.0;
-    scenario::insert(&mut machine, &policy(&from), "")?;
+    scenario::insert(&mut machine, scenario::LOOSE, "")?;
+    let many = format!(
+        "{}{}",
+        policy(&from),
+        scenario::usb_rules(scenario::MOST_RULES - 1)
+    );
+    scenario::send(&mut machine, &many, "")?;
     machine.ok("lab hold camera && lab hold microphone --path /dev/snd/pcmC0D0c")?;
     let refused = machine.ok("lab try until EPERM /dev/video0 --seconds 60")?;
     let refused = refused.split_whitespace().next().unwrap_or_default();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use cardwarden_tests::run::{Key, Run};
+use cardwarden_tests::run::Run;
 use cardwarden_tests::say::{progress, result};
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -93,7 +93,7 @@ pub(crate) fn play(play: Play) -> Result<()> {
         Play::Insert(insert) => put_in(&insert),
         Play::Write(insert) => {
             let company = world::company(&insert.company)?;
-            let version = version(&insert, &company)?;
+            let version = company.number(&insert.policy, insert.version)?;
             result(write(&insert, &company, version)?.display());
             Ok(())
         }
@@ -106,7 +106,7 @@ fn put_in(insert: &Insert) -> Result<()> {
         remove()?;
     }
     let company = world::company(&insert.company)?;
-    let version = version(insert, &company)?;
+    let version = company.number(&insert.policy, insert.version)?;
     let image = write(insert, &company, version)?;
     start_reader()?;
     settle::expect(Expected::Card)?;
@@ -200,29 +200,6 @@ fn write(insert: &Insert, company: &Company, version: u64) -> Result<PathBuf> {
         .arg(&copy)
         .quietly()?;
     Ok(copy)
-}
-
-/// The company numbers its policies: the same text keeps its number, another gets the next.
-fn version(insert: &Insert, company: &Company) -> Result<u64> {
-    let book = Path::new(HOME)
-        .join("companies")
-        .join(&company.slug)
-        .join("last-policy");
-    let content = Key::default().with_file(&insert.policy)?.name();
-    let text = std::fs::read_to_string(&book).unwrap_or_default();
-    let (last, last_content) = text.split_once(' ').unwrap_or(("0", ""));
-    let last: u64 = last.parse().context("read the company's last version")?;
-    let next = if last > 0 && last_content == content {
-        last
-    } else {
-        last + 1
-    };
-    let version = insert.version.unwrap_or(next);
-    if version >= last {
-        std::fs::write(&book, format!("{version} {content}"))
-            .with_context(|| format!("write {}", book.display()))?;
-    }
-    Ok(version)
 }
 
 fn is_in() -> bool {

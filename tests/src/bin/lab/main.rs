@@ -11,6 +11,7 @@ mod held;
 mod netlink;
 mod person;
 mod probe;
+mod send;
 mod server;
 mod settle;
 mod syscall;
@@ -62,6 +63,8 @@ enum Play {
         #[command(subcommand)]
         play: server::Play,
     },
+    /// The company signs this policy and sends it in a file, instead of a new card
+    Send(send::Send),
     /// The company releases this device
     Release {
         /// Only write the signed release to this file
@@ -133,6 +136,7 @@ fn perform(play: Play) -> Result<()> {
         Play::Unplug { name } => device::unplug(&name),
         Play::Settle { seconds, reported } => settle::settle(seconds, reported),
         Play::Server { play } => server::play(&play),
+        Play::Send(send) => send::send(&send),
         Play::Release { out } => server::release(out.as_ref()),
         Play::AsUser { command } => person::run(&command),
         Play::Try { what } => probe::attempt(&what),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use cardwarden_tests::run::{Run, find};
+use cardwarden_tests::run::{Key, Run, find};
 use serde_json::Value;
 
 /// The company whose key the device trusts.
@@ -22,6 +22,32 @@ pub(crate) struct Company {
     pub(crate) public: PathBuf,
     /// The name in lower case, with `-` for what is neither letter nor digit.
     pub(crate) slug: String,
+}
+
+impl Company {
+    /// The company numbers its policies: the same text keeps its number, another gets the next, unless one is
+    /// `wanted`.
+    pub(crate) fn number(&self, policy: &Path, wanted: Option<u64>) -> Result<u64> {
+        let book = Path::new(HOME)
+            .join("companies")
+            .join(&self.slug)
+            .join("last-policy");
+        let content = Key::default().with_file(policy)?.name();
+        let text = std::fs::read_to_string(&book).unwrap_or_default();
+        let (last, last_content) = text.split_once(' ').unwrap_or(("0", ""));
+        let last: u64 = last.parse().context("read the company's last version")?;
+        let next = if last > 0 && last_content == content {
+            last
+        } else {
+            last + 1
+        };
+        let version = wanted.unwrap_or(next);
+        if version >= last {
+            std::fs::write(&book, format!("{version} {content}"))
+                .with_context(|| format!("write {}", book.display()))?;
+        }
+        Ok(version)
+    }
 }
 
 /// A company by name; its key is made at first need.
