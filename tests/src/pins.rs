@@ -74,6 +74,7 @@ pub const GUEST_PACKAGES: &[&str] = &[
     "systemd-sysv",
     "tzdata",
     "udev",
+    "usbguard",
     "usbutils",
     "v4l-utils",
     "vsmartcard-vpcd",
@@ -359,4 +360,6 @@ pub const MASKED_UNITS: &[&str] = &[
     "systemd-update-done.service",
     "systemd-update-utmp.service",
     "systemd-update-utmp-runlevel.service",
+    "usbguard-dbus.service",
+    "usbguard.service",
 ];

@@ -7,6 +7,7 @@
 mod card;
 mod kernel;
 mod revoke;
+mod usb;
 
 use std::path::Path;
 
@@ -40,6 +41,7 @@ const GROUPS: &[(&str, Measurement)] = &[
     ("policy", policy),
     ("kernel", kernel::measure),
     ("revoke", revoke::measure),
+    ("usb", usb::measure),
     ("card", card::measure),
     ("dm", dm),
     ("cli", cli),

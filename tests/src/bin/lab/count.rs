@@ -1,8 +1,8 @@
-//! Counts instructions: in a machine whose clock is the number of executed instructions, the time stamp counter
+//! Counts: the memory of BPF maps, and instructions: in a machine whose clock is the number of executed instructions, the time stamp counter
 //! says exactly how many a system call takes.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -56,4 +56,19 @@ fn instructions() -> u64 {
 #[cfg(not(target_arch = "x86_64"))]
 fn instructions() -> u64 {
     0
+}
+
+/// What all BPF maps take, as the kernel accounts for it (`memlock` in proc(5), fdinfo).
+pub(crate) fn bytes_of_maps() -> Result<u64> {
+    let mut bytes = 0;
+    for map in aya::maps::loaded_maps() {
+        let map = map.context("list BPF maps")?;
+        let descriptor = map.fd().context("open a BPF map")?;
+        let path = format!("/proc/self/fdinfo/{}", descriptor.as_fd().as_raw_fd());
+        let info = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        let taken = info.lines().find_map(|line| line.strip_prefix("memlock:"));
+        let taken = taken.with_context(|| format!("no size of map {}", map.id()))?;
+        bytes += taken.trim().parse::<u64>().context("read a map's size")?;
+    }
+    Ok(bytes)
 }

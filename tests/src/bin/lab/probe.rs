@@ -105,6 +105,8 @@ pub(crate) enum Try {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Count the bytes of all BPF maps that the kernel holds
+    CountMaps,
     /// Count the instructions of an open(2): the most frequent of 1000 counts
     Count {
         /// The files
@@ -147,6 +149,7 @@ pub(crate) fn attempt(what: &Try) -> Result<()> {
                 result(crate::count::opening(path)?);
             }
         }
+        Try::CountMaps => result(crate::count::bytes_of_maps()?),
         Try::CountSockets => {
             for _ in 0..5 {
                 result(crate::count::making_a_socket()?);
