@@ -1,6 +1,6 @@
 //! LSM hooks on descriptors of device nodes that were open before: `file_ioctl` and its twin for 32-bit
 //! programs, `mmap_file`, `file_receive` and `file_permission`. They are attached only while such
-//! descriptors live. What is only to be told of was told of when it was opened. Closing is never
+//! descriptors live; `file_ioctl` also while disks may only be read. What is only to be told of was told of when it was opened. Closing is never
 //! refused.
 
 use aya_ebpf::EbpfContext as _;
@@ -8,8 +8,8 @@ use aya_ebpf::helpers::{bpf_probe_read_kernel, bpf_probe_read_user};
 use aya_ebpf::macros::lsm;
 use aya_ebpf::programs::LsmContext;
 use cardwarden_ebpf_abi::{
-    CHARACTER, HOOK_FILE_IOCTL, HOOK_FILE_PERMISSION, HOOK_FILE_RECEIVE, HOOK_MMAP_FILE,
-    line_discipline,
+    BLOCK, CHARACTER, HOOK_FILE_IOCTL, HOOK_FILE_PERMISSION, HOOK_FILE_RECEIVE, HOOK_MMAP_FILE,
+    WRITES, device, line_discipline,
 };
 
 use crate::REFUSED;
@@ -19,6 +19,10 @@ use crate::record::{judge, may_use};
 
 /// `TIOCSETD` (`include/uapi/asm-generic/ioctls.h`).
 const TIOCSETD: u32 = 0x5423;
+/// `BLKROSET` (`include/uapi/linux/fs.h`) opens a disk for writing that may only be read. `SG_IO`
+/// (`include/scsi/sg.h`), `SCSI_IOCTL_SEND_COMMAND` (`include/scsi/scsi_ioctl.h`) and `CDROM_SEND_PACKET`
+/// (`include/uapi/linux/cdrom.h`) hand it whatever command, to write as well, from whom may read.
+const WRITING: [u32; 4] = [0x125d, 0x2285, 0x1, 0x5393];
 /// `MAP_ANONYMOUS` (`include/uapi/asm-generic/mman-common.h`).
 const MAP_ANONYMOUS: u64 = 0x20;
 
@@ -45,7 +49,32 @@ fn ioctl(ctx: &LsmContext) -> i32 {
     if command == TIOCSETD && node.kind == CHARACTER {
         return set_discipline(argument, node);
     }
+    if node.kind == BLOCK && is_writing(command) {
+        return write_to(node);
+    }
     refuse(file, node, HOOK_FILE_IOCTL)
+}
+
+#[inline(always)]
+fn is_writing(command: u32) -> bool {
+    let [first, second, third, fourth] = WRITING;
+    command == first || command == second || command == third || command == fourth
+}
+
+/// As if the disk were opened for writing, however it was opened.
+#[inline(always)]
+fn write_to(node: Node) -> i32 {
+    let Some(decision) = crate::DECISION.get_value(0, &0) else {
+        return 0;
+    };
+    match device(decision, node.kind, node.major, node.minor, WRITES) {
+        Some(verdict)
+            if !may_use() && judge(verdict, HOOK_FILE_IOCTL, node.major, node.minor) =>
+        {
+            REFUSED
+        }
+        _ => 0,
+    }
 }
 
 /// A serial line becomes something else by it, such as a Bluetooth adapter.

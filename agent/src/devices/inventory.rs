@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use cardwarden_policy::plan::{Carried, Carrier, Kind, Part, USB_MAJOR};
+use cardwarden_policy::plan::{Carried, Carrier, Kind, Part, SCSI_DISK_MAJOR, USB_MAJOR};
 use cardwarden_policy::{Function, Inventory};
 
 use super::Node;
@@ -90,7 +90,15 @@ pub(super) fn bluetooth(disciplines: &str, inventory: &mut Inventory) {
         .any(|line| line.split_whitespace().next() == Some("n_hci"));
 }
 
-/// Adds the usbfs nodes of USB devices, and the block devices that lie on them.
+/// Where disks are, and what takes commands for them (`sg`, `bsg`): which kind of nodes, and what of a
+/// USB device.
+const STORING: [(&str, Kind, Part); 3] = [
+    ("class/block", Kind::Block, Part::Storage),
+    ("class/scsi_generic", Kind::Character, Part::Commands),
+    ("class/bsg", Kind::Character, Part::Commands),
+];
+
+/// Adds the usbfs nodes of USB devices, and the nodes of what is stored on them.
 pub(super) fn usb(sysfs: &Path, attached: &[Attached], inventory: &mut Inventory) {
     for one in attached.iter().filter(|one| !one.is_root_hub()) {
         if let Some(carrier) = of_usb(one) {
@@ -100,37 +108,39 @@ pub(super) fn usb(sysfs: &Path, attached: &[Attached], inventory: &mut Inventory
         }
     }
     let system = system(sysfs);
-    for entry in fs::read_dir(sysfs.join("class/block"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let (Ok(path), Some((major, minor))) =
-            (fs::canonicalize(entry.path()), number(&entry.path()))
-        else {
-            continue;
-        };
-        // The longest, since a device lies below its hub.
-        let below = attached.iter().filter(|one| {
-            let own = fs::canonicalize(&one.syspath).unwrap_or_else(|_| one.syspath.clone());
-            !one.is_root_hub() && path.starts_with(own)
-        });
-        let owner = below.max_by_key(|one| one.syspath.as_os_str().len());
-        let is_system = |owner: &Attached| {
-            system.iter().any(|disk| {
-                let own =
-                    fs::canonicalize(&owner.syspath).unwrap_or_else(|_| owner.syspath.clone());
-                disk.starts_with(own)
-            })
-        };
-        if let Some(owner) = owner.filter(|owner| !is_system(owner)) {
-            let carrier = Carrier {
-                functions: BTreeMap::new(),
-                port: Some((owner.device.port.clone(), Part::Storage)),
-            };
-            inventory.nodes.insert((Kind::Block, major, minor), carrier);
+    let own =
+        |one: &Attached| fs::canonicalize(&one.syspath).unwrap_or_else(|_| one.syspath.clone());
+    for (class, kind, part) in STORING {
+        for (path, (major, minor)) in numbered(&sysfs.join(class)) {
+            // The longest, since a device lies below its hub.
+            let below = attached
+                .iter()
+                .filter(|one| !one.is_root_hub() && path.starts_with(own(one)));
+            let owner = below.max_by_key(|one| one.syspath.as_os_str().len());
+            let is_system =
+                |owner: &&Attached| system.iter().any(|disk| disk.starts_with(own(owner)));
+            if let Some(owner) = owner.filter(|owner| !is_system(owner)) {
+                let carrier = Carrier {
+                    functions: BTreeMap::new(),
+                    port: Some((owner.device.port.clone(), part)),
+                };
+                inventory.nodes.insert((kind, major, minor), carrier);
+            } else if (kind, major) == (Kind::Block, SCSI_DISK_MAJOR) {
+                inventory.disks.insert(minor);
+            }
         }
     }
+}
+
+/// The devices of a class that have nodes: where each really lies, and its number.
+fn numbered(class: &Path) -> Vec<(PathBuf, (u32, u32))> {
+    let entries = fs::read_dir(class).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| {
+            let path = fs::canonicalize(entry.path()).ok()?;
+            Some((path, number(&entry.path())?))
+        })
+        .collect()
 }
 
 /// What the usbfs node of a device carries. A card reader's is never taken: it is what the policy comes

@@ -6,14 +6,16 @@ use std::time::Instant;
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::plan::unheld;
-use cardwarden_policy::{Decision, Function, Hook, Joint, KernelState, Plan, Step, goal, plan};
+use cardwarden_policy::{
+    Access, Decision, DeviceRuling, Function, Hook, Joint, KernelState, Plan, Step, goal, plan,
+};
 use nix::errno::Errno;
 
 use super::verify::Verified;
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
 use crate::devices::Found;
 use crate::enforce::probe::Met;
-use crate::enforce::{Enforcer, Error, Goal, Held, Kernel, Shortfall, enforcer};
+use crate::enforce::{Enforcer, Error, Goal, Held, Kernel, Permission, Shortfall, enforcer};
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Looks at everything, and brings into force what follows.
@@ -274,8 +276,18 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     /// it, and keeps no other from its own.
     fn switch(&mut self, goal: Goal<'_>) -> Vec<Shortfall> {
         let mut shortfalls = Vec::new();
+        let only_read =
+            |one: &DeviceRuling| one.access_to(Function::UsbStorage) == Access::ReadOnly;
+        let closes_disks = goal.decision.devices.values().any(only_read);
         for enforcer in &mut self.enforcers {
+            // The command that closes a disk for writing is the one that opens it.
+            if closes_disks && let Err(error) = self.kernel.permit(Permission::Use) {
+                tracing::warn!("cannot permit the agent to close disks: {}", chain(&error));
+            }
             shortfalls.extend(enforcer.tighten(goal));
+        }
+        if closes_disks {
+            self.kernel.revoke_permit();
         }
         for enforcer in &mut self.enforcers {
             shortfalls.extend(enforcer.loosen(goal));

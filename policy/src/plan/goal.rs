@@ -6,11 +6,13 @@ use super::table::either;
 use super::{
     Hook, KernelState, Kind, Major, Mode, Opens, Reason, Table, audit_counter, counter, families,
 };
-use crate::decide::{Access, Decision};
+use crate::decide::{Access, Decision, DeviceRuling, Source};
 use crate::function::{Function, Verdict};
 
 /// `USB_DEVICE_MAJOR` (`include/linux/usb.h`): the nodes of usbfs.
 pub const USB_MAJOR: u32 = 189;
+/// `SCSI_DISK0_MAJOR` (`include/uapi/linux/major.h`): the first sixteen disks, of which sticks are.
+pub const SCSI_DISK_MAJOR: u32 = 8;
 /// `N_HCI` (`include/uapi/linux/tty.h`).
 pub const N_HCI: u8 = 15;
 /// Minors below this can be told apart; on [`USB_MAJOR`], those below [`USB_MINORS`].
@@ -25,6 +27,8 @@ pub struct Inventory {
     pub majors: BTreeMap<u32, Function>,
     /// Nodes on those majors that are known to be something else, such as a video codec.
     pub others: BTreeMap<u32, BTreeSet<u32>>,
+    /// The disks of [`SCSI_DISK_MAJOR`] that belong to no USB device.
+    pub disks: BTreeSet<u32>,
     /// Single nodes that carry something, on whatever major.
     pub nodes: BTreeMap<(Kind, u32, u32), Carrier>,
     /// Generic netlink families that carry a function, by the number that the kernel gave them.
@@ -63,6 +67,9 @@ pub enum Part {
     Whole,
     /// What is stored on it.
     Storage,
+    /// What takes commands for what is stored on it, to write as well: it is refused where that may
+    /// only be read.
+    Commands,
 }
 
 /// What a machine cannot have, and why.
@@ -127,12 +134,17 @@ fn wanted(table: &Table, inventory: &Inventory) -> BTreeMap<Hook, BTreeSet<Funct
     for function in Function::ALL {
         let concerns = table.concerns(function);
         let is_open = inventory.open_before.contains(&function) && refuses(table, function);
-        let each: [(bool, &[Hook]); 6] = [
+        let each: [(bool, &[Hook]); 7] = [
             (concerns.nodes, &[Hook::DeviceOpen]),
             (concerns.families, &[Hook::SocketCreate]),
             (concerns.netlink, &[Hook::NetlinkSend]),
             (
                 concerns.disciplines,
+                &[Hook::FileIoctl, Hook::FileIoctlCompat],
+            ),
+            // Who may read a disk could open it for writing otherwise, by a command.
+            (
+                concerns.read_only,
                 &[Hook::FileIoctl, Hook::FileIoctlCompat],
             ),
             (concerns.held_nodes && is_open, &Hook::OF_DESCRIPTORS),
@@ -189,6 +201,13 @@ fn table(decision: &Decision, inventory: &Inventory) -> Table {
         }
         table.majors.insert((Kind::Character, *number), major);
     }
+    if let Some(reason) = of_new_disks(decision) {
+        let mut major = Major::new(Some(reason));
+        for minor in &inventory.disks {
+            major.set(*minor, None);
+        }
+        table.majors.insert((Kind::Block, SCSI_DISK_MAJOR), major);
+    }
     for ((kind, number, minor), carrier) in &inventory.nodes {
         let most = if *number == USB_MAJOR {
             USB_MINORS
@@ -243,22 +262,43 @@ fn of_node(decision: &Decision, carrier: &Carrier) -> Option<Reason> {
     of_functions.fold(of_port, |known, next| either(next, known))
 }
 
+/// While storage may only be read, nothing is written to a disk of which it is not known yet whose it
+/// is: a stick's appears some time after the stick.
+fn of_new_disks(decision: &Decision) -> Option<Reason> {
+    let of_function = decision.rulings.get(&Function::UsbStorage);
+    let of_function = of_function.filter(|ruling| ruling.read_only);
+    let source = of_function.map(|ruling| &ruling.source).or_else(|| {
+        let mut devices = decision.devices.values();
+        let only_read =
+            |one: &&DeviceRuling| one.access_to(Function::UsbStorage) == Access::ReadOnly;
+        devices.find(only_read).map(|one| &one.source)
+    })?;
+    Some(no_writing(source))
+}
+
+fn no_writing(source: &Source) -> Reason {
+    Reason {
+        opens: Opens::Writing,
+        ..Reason::refusing(Function::UsbStorage, counter(Function::UsbStorage, source))
+    }
+}
+
 fn of_usb(decision: &Decision, at: &str, part: Part) -> Option<Reason> {
     let ruling = decision.devices.get(at)?;
     let (function, access) = match part {
         // A device of which a part may be used is held by its interfaces.
         Part::Whole if ruling.parts.is_empty() => (Function::Usb, ruling.access),
         Part::Whole => return None,
-        Part::Storage => (Function::UsbStorage, ruling.access_to(Function::UsbStorage)),
+        Part::Storage | Part::Commands => {
+            (Function::UsbStorage, ruling.access_to(Function::UsbStorage))
+        }
     };
     let refusing = Reason::refusing(function, counter(function, &ruling.source));
     match (access, part) {
-        (Access::Refused, _) => Some(refusing),
-        (Access::ReadOnly, Part::Storage) => Some(Reason {
-            opens: Opens::Writing,
-            ..refusing
-        }),
-        (Access::ReadOnly | Access::Full, _) if !ruling.audited.is_empty() => Some(audit(function)),
-        (Access::ReadOnly | Access::Full, _) => None,
+        (Access::Refused, _) | (Access::ReadOnly, Part::Commands) => Some(refusing),
+        // A program could write past the driver, through usbfs.
+        (Access::ReadOnly, Part::Storage | Part::Whole) => Some(no_writing(&ruling.source)),
+        (Access::Full, _) if !ruling.audited.is_empty() => Some(audit(function)),
+        (Access::Full, _) => None,
     }
 }

@@ -11,7 +11,8 @@ use crate::document::MAX_RULES;
 use crate::function::Function;
 
 pub use goal::{
-    Carried, Carrier, Inventory, Lacking, MINORS, N_HCI, Part, USB_MAJOR, USB_MINORS, goal, unheld,
+    Carried, Carrier, Inventory, Lacking, MINORS, N_HCI, Part, SCSI_DISK_MAJOR, USB_MAJOR,
+    USB_MINORS, goal, unheld,
 };
 pub use table::{Concerns, Kind, Major, Mode, Opens, Reason, Table};
 

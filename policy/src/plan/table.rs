@@ -214,6 +214,10 @@ impl Table {
                 .majors
                 .values()
                 .any(|major| major.reasons().any(|one| is_ours(one) && one.ends)),
+            read_only: self.majors.iter().any(|((kind, _), major)| {
+                let only_read = |one: Reason| one.opens == Opens::Writing && one.refuses(one.opens);
+                *kind == Kind::Block && major.reasons().any(|one| is_ours(one) && only_read(one))
+            }),
             families: self.families.values().copied().any(is_ours),
             netlink: self.netlink.values().copied().any(is_ours),
             disciplines: self.disciplines.values().copied().any(is_ours),
@@ -232,6 +236,8 @@ pub struct Concerns {
     pub nodes: bool,
     /// Device nodes of which what was open before is refused, too.
     pub held_nodes: bool,
+    /// Block devices that may be read and not written to.
+    pub read_only: bool,
     /// Socket families.
     pub families: bool,
     /// Generic netlink families.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cardwarden_policy::plan::{
-    Carried, Carrier, Kind, Lacking, Major, Mode, Opens, Reason, unheld,
+    Carried, Carrier, Kind, Lacking, Major, Mode, Opens, Reason, SCSI_DISK_MAJOR, unheld,
 };
 use cardwarden_policy::{
     Context, Decision, Function, Hook, Inventory, KernelState, Plan, Source, Standing, Table,
@@ -129,6 +129,7 @@ fn inventory(open_before: BTreeSet<Function>) -> Inventory {
             (237, Function::Infrared),
         ]),
         others: BTreeMap::from([(81, [5].into())]),
+        disks: [0, 1].into(),
         nodes: BTreeMap::from([(
             (Kind::Character, 10, 137),
             Carrier {
@@ -140,6 +141,24 @@ fn inventory(open_before: BTreeSet<Function>) -> Inventory {
         has_serial_hci: false,
         open_before,
     }
+}
+
+/// A stick's disk appears some time after the stick; the machine's own, 0 and 1, are known.
+#[test]
+fn while_storage_may_only_be_read_nothing_is_written_to_a_disk_that_is_not_known() {
+    let mut decision = decision(&BTreeSet::new(), &BTreeSet::new());
+    let inventory = inventory(BTreeSet::new());
+    let hold = |decision: &Decision| goal(decision, &inventory, false, &Lacking::default());
+    assert_eq!(hold(&decision), KernelState::default());
+    let storage = decision.rulings.get_mut(&Function::UsbStorage);
+    storage.unwrap().read_only = true;
+    let held = hold(&decision);
+    let refuses = |minor, opens| held.refuses_open(Kind::Block, SCSI_DISK_MAJOR, minor, opens);
+    let written: Vec<u32> = (0..4).filter(|one| refuses(*one, Opens::Writing)).collect();
+    assert_eq!(written, [2, 3]);
+    assert!(!(0..4).any(|minor| refuses(minor, Opens::Reading)));
+    // By a command, who reads could write.
+    assert!(held.hooks.contains(&Hook::FileIoctl));
 }
 
 fn functions() -> impl Strategy<Value = BTreeSet<Function>> {

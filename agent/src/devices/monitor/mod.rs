@@ -22,12 +22,13 @@ use uevents::{Heard, Uevents};
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The subsystems whose devices carry a function, or hold one; and modules, which register majors.
-const SUBSYSTEMS: [&str; 17] = [
+const SUBSYSTEMS: [&str; 18] = [
     "usb",
     "usb_role",
     "typec",
     "udc",
     "block",
+    "scsi_generic",
     "sound",
     "misc",
     "rfkill",
