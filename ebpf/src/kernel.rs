@@ -42,6 +42,8 @@ static SKB_LEN: Global<u32> = Global::new(ABSENT);
 static TASK_PID: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
 static TASK_TGID: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static VMA_VM_FILE: Global<u32> = Global::new(ABSENT);
 
 /// `struct file *`, as a hook received it.
 #[derive(Clone, Copy)]
@@ -211,6 +213,21 @@ impl Visit {
         // SAFETY: as above; it is a `u32` in a place of eight bytes.
         let number = unsafe { self.0.add(2).cast::<u32>().read() };
         Some((Task(task), number, File(file)))
+    }
+
+    /// The task and the file of a mapping (`struct bpf_iter__task_vma`: `meta`, `task`, `vma`); `None`
+    /// after the last. Of memory that is of no file, the kernel reads nothing but zeroes.
+    #[inline(always)]
+    pub fn mapping(self) -> Option<(Task, File)> {
+        // SAFETY: the context has three members.
+        let task = unsafe { self.0.add(1).cast::<*const u8>().read() };
+        // SAFETY: as above.
+        let area = unsafe { self.0.add(2).cast::<*const u8>().read() };
+        if task.is_null() || area.is_null() {
+            return None;
+        }
+        // SAFETY: the verifier knows the pointer as a `struct vm_area_struct *`.
+        Some((Task(task), File(unsafe { read(area, &VMA_VM_FILE) })))
     }
 
     /// Hands something to whoever reads. What does not fit is asked for again.

@@ -5,11 +5,11 @@
 //! | [`device_open`] | cgroup-device, root cgroup | opening closed character devices; opening and mounting closed block devices, or those that may only be read for writing |
 //! | [`socket_create`] | `lsm/socket_create` | making sockets of closed families |
 //! | [`file_open`] | `lsm/file_open` | as `device_open`, a second lock that root cannot detach by the cgroup |
-//! | [`file_use`] | `lsm/file_ioctl`, `file_ioctl_compat`, `mmap_file`, `file_permission` | using closed devices that were open before; `TIOCSETD` to a closed line discipline |
+//! | [`file_use`] | `lsm/file_ioctl`, `file_ioctl_compat`, `mmap_file`, `file_permission` | using closed devices that were open before; `TIOCSETD` to a closed line discipline; commands by which a disk would be written to that may only be read |
 //! | [`file_use`] | `lsm/file_receive` | taking over a descriptor of a closed device |
 //! | [`socket_use`] | `lsm/socket_bind`, `_connect`, `_listen`, `_accept`, `_sendmsg`, `_recvmsg` | using sockets of closed families that were made before |
 //! | [`netlink_send`] | `lsm/netlink_send` | messages to closed generic netlink families |
-//! | [`open_files`] | BPF iterator `task_file` | nothing: it tells who has something closed open |
+//! | [`open_files`] | BPF iterators `task_file` and `task_vma` | nothing: they tell who has something closed open, or mapped |
 //!
 //! Each fetches the facts, asks [`cardwarden_ebpf_abi`] for the verdict, records, and returns. An
 //! earlier refusal of another LSM program is kept.

@@ -1,7 +1,9 @@
-//! BPF iterator over the descriptors of all tasks (`task_file`, `kernel/bpf/task_iter.c`): who has something
-//! open that a decision may close. It runs when the agent asks, and refuses nothing.
+//! BPF iterators over the descriptors and the mappings of all tasks (`task_file` and `task_vma`,
+//! `kernel/bpf/task_iter.c`): who has something open that a decision may close. A mapping keeps a device
+//! open, and its stream going, when the descriptor has long been closed. They run when the agent asks, and
+//! refuse nothing.
 
-use cardwarden_ebpf_abi::{OpenFile, may_carry};
+use cardwarden_ebpf_abi::{MAPPING, OpenFile, may_carry};
 
 use crate::WATCHED;
 use crate::kernel::{File, Visit};
@@ -21,6 +23,27 @@ pub extern "C" fn open_files(ctx: *const u64) -> i32 {
             kind,
             major,
             minor,
+            uses: u32::from(uses(file)),
+        });
+    }
+    0
+}
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "iter/task_vma")]
+pub extern "C" fn mapped_files(ctx: *const u64) -> i32 {
+    let visit = Visit::of(ctx);
+    if let Some((task, file)) = visit.mapping()
+        && let Some(node) = Node::of(file)
+        && WATCHED.get(0).is_some_and(|watched| watched.has(node.kind, node.major))
+    {
+        visit.tell(&OpenFile {
+            thread: task.thread(),
+            process: task.process(),
+            number: MAPPING,
+            kind: node.kind,
+            major: node.major,
+            minor: node.minor,
             uses: u32::from(uses(file)),
         });
     }

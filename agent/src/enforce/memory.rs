@@ -15,6 +15,8 @@ pub(crate) struct Memory {
     pub(crate) state: KernelState,
     /// How often somebody looked who has something open, since all was settled.
     pub(crate) looks: usize,
+    /// Who has memory mapped.
+    pub(crate) mapped: Vec<OpenFile>,
     /// What failed under way.
     failed: Option<Error>,
     /// Steps taken.
@@ -65,6 +67,10 @@ impl Kernel for Memory {
     fn open_files(&mut self) -> Option<Vec<OpenFile>> {
         self.looks = self.looks.saturating_add(1);
         None
+    }
+
+    fn mapped_files(&mut self) -> Vec<OpenFile> {
+        self.mapped.clone()
     }
 
     fn lacking(&self) -> Lacking {

@@ -134,6 +134,9 @@ pub(crate) trait Kernel {
     /// Who has something open that may be closed; nothing, where the kernel cannot tell.
     fn open_files(&mut self) -> Option<Vec<OpenFile>>;
 
+    /// Who has memory mapped of something that may be closed, as far as the kernel can tell.
+    fn mapped_files(&mut self) -> Vec<OpenFile>;
+
     /// Waits for what is under way; what failed of it first.
     fn settle(&mut self) -> Result<(), Error>;
 

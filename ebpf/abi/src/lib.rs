@@ -213,7 +213,10 @@ pub const fn may_carry(family: u32) -> bool {
     family >= irda && (family == irda || family == bluetooth || family == nfc)
 }
 
-/// A descriptor of something that a decision may close, as one process has it.
+/// In place of the number of a descriptor: memory that is mapped of it.
+pub const MAPPING: u32 = u32::MAX;
+
+/// A descriptor or a mapping of something that a decision may close, as one process has it.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
@@ -223,7 +226,7 @@ pub struct OpenFile {
     pub thread: u32,
     /// Its process.
     pub process: u32,
-    /// The number of the descriptor.
+    /// The number of the descriptor, or [`MAPPING`].
     pub number: u32,
     /// [`BLOCK`], [`CHARACTER`], or 0 for a socket.
     pub kind: u32,
@@ -306,7 +309,7 @@ pub struct Field {
 
 /// Every field that the programs read. A program that reads one which the kernel does not tell of is not
 /// loaded; the others are.
-pub const FIELDS: [Field; 11] = [
+pub const FIELDS: [Field; 12] = [
     Field {
         symbol: "FILE_F_INODE",
         kernel_type: "file",
@@ -361,6 +364,11 @@ pub const FIELDS: [Field; 11] = [
         symbol: "TASK_TGID",
         kernel_type: "task_struct",
         member: "tgid",
+    },
+    Field {
+        symbol: "VMA_VM_FILE",
+        kernel_type: "vm_area_struct",
+        member: "vm_file",
     },
 ];
 

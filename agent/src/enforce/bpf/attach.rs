@@ -47,7 +47,7 @@ pub(super) fn attach(folder: &Path, hook: Hook) -> Result<(), Error> {
         .map_err(|error| link(Box::new(error)))
 }
 
-/// Runs the iterator over the descriptors of all tasks.
+/// Runs an iterator over the descriptors or the mappings of all tasks.
 pub(super) fn open_files(pin: &Path) -> Result<Vec<OpenFile>, Box<dyn std::error::Error>> {
     let mut program = Iter::from_pin(pin)?;
     let id = program.attach()?;

@@ -6,7 +6,7 @@ use cardwarden_policy::Hook;
 use cardwarden_policy::explain::chain;
 
 use super::loader::Failure;
-use super::{OPEN_FILES, Programs, loader};
+use super::{MAPPED_FILES, OPEN_FILES, Programs, loader};
 use crate::enforce::Error;
 
 impl Programs {
@@ -33,7 +33,7 @@ impl Programs {
             is_used && self.can_have(*hook)
         };
         let hooks = Hook::ALL.into_iter().filter(is_wanted);
-        let programs = hooks.map(Hook::program).chain([OPEN_FILES]);
+        let programs = hooks.map(Hook::program).chain([OPEN_FILES, MAPPED_FILES]);
         programs
             .filter(|program| !loader::pin(&self.folder, program).exists())
             .collect()

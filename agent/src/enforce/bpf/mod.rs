@@ -37,8 +37,9 @@ use wire::Wire;
 const PINS: &str = "/sys/fs/bpf/cardwarden";
 /// The security modules that are in use.
 const MODULES: &str = "/sys/kernel/security/lsm";
-/// The program that tells who has something open.
+/// The programs that tell who has something open, and who has it mapped.
 const OPEN_FILES: &str = "open_files";
+const MAPPED_FILES: &str = "mapped_files";
 /// How long a permission lasts, in nanoseconds.
 const PERMIT_NS: u64 = 200_000_000;
 
@@ -109,6 +110,21 @@ impl Programs {
             && self.can_have(*hook)
         {
             self.lacking.hooks.insert(*hook, chain(error));
+        }
+    }
+
+    /// What an iterator tells, if it is loaded.
+    fn told_by(&self, program: &str) -> Option<Vec<OpenFile>> {
+        let pin = loader::pin(&self.folder, program);
+        if !pin.exists() {
+            return None;
+        }
+        match attach::open_files(&pin) {
+            Ok(files) => Some(files),
+            Err(error) => {
+                tracing::warn!("cannot ask the kernel who has something open: {error}");
+                None
+            }
         }
     }
 
@@ -236,17 +252,11 @@ impl Kernel for Programs {
     }
 
     fn open_files(&mut self) -> Option<Vec<OpenFile>> {
-        let pin = loader::pin(&self.folder, OPEN_FILES);
-        if !pin.exists() {
-            return None;
-        }
-        match attach::open_files(&pin) {
-            Ok(files) => Some(files),
-            Err(error) => {
-                tracing::warn!("cannot ask the kernel who has something open: {error}");
-                None
-            }
-        }
+        self.told_by(OPEN_FILES)
+    }
+
+    fn mapped_files(&mut self) -> Vec<OpenFile> {
+        self.told_by(MAPPED_FILES).unwrap_or_default()
     }
 
     fn prepare(&mut self) {

@@ -6,7 +6,7 @@ use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use cardwarden_policy::explain::chain;
 
-use super::offsets;
+use super::{MAPPED_FILES, offsets};
 use crate::enforce::Error;
 
 /// The object, as `build.rs` built it.
@@ -63,7 +63,12 @@ impl Object {
         } else if let Program::Lsm(program) = program {
             known(types).and_then(|types| program.load(name, types))
         } else if let Program::Iter(program) = program {
-            known(types).and_then(|types| program.load("task_file", types))
+            let over = if name == MAPPED_FILES {
+                "task_vma"
+            } else {
+                "task_file"
+            };
+            known(types).and_then(|types| program.load(over, types))
         } else {
             return Err(missing());
         };

@@ -3,9 +3,9 @@
 use cardwarden_policy::Function;
 use cardwarden_policy::plan::{Kind, Major, Mode, Opens, Reason, Table};
 
-/// The nodes and the families that are refused and that a program may talk or record with. What is
-/// refused of USB devices as such is not among them: to withdraw their authorisation ends whatever a
-/// program does with their nodes.
+/// The nodes and the families that are refused and that a program may talk or record with, or command
+/// storage with that may only be read. What is refused of USB devices as such is not among them: to
+/// withdraw their authorisation ends whatever a program does with their nodes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Closed {
     table: Table,
@@ -27,7 +27,12 @@ impl Closed {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.table.majors.is_empty() && !self.has_families()
+        !self.has_nodes() && !self.has_families()
+    }
+
+    /// Whether nodes are closed at all.
+    pub(super) fn has_nodes(&self) -> bool {
+        !self.table.majors.is_empty()
     }
 
     /// Whether sockets are closed at all.
@@ -75,6 +80,7 @@ fn ends(reason: Reason) -> bool {
             | Function::Bluetooth
             | Function::Infrared
             | Function::Nfc
+            | Function::UsbStorage
     );
     is_talked_with && reason.ends && reason.mode == Mode::Refuse
 }

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use cardwarden_ebpf_abi::{CHARACTER, OpenFile, READS};
+use cardwarden_ebpf_abi::{CHARACTER, MAPPING, OpenFile, READS};
 use cardwarden_policy::Function;
 
 use super::closed::Closed;
@@ -20,19 +20,21 @@ use crate::enforce::Kernel;
 /// In place of a kind of nodes ([`OpenFile::kind`]).
 const SOCKET: u32 = 0;
 
-/// One descriptor of something closed.
+/// One descriptor of something closed, or one mapping.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Holder {
     /// The function that it is of.
     pub(super) function: Function,
+    /// Major and minor of its node, or a socket's family.
+    pub(super) of: (u32, u32),
     /// The program's name (`comm`, at most 15 bytes).
     pub(super) program: String,
     /// Its process.
     pub(super) pid: i32,
     /// Its user.
     pub(super) uid: u32,
-    /// The number of the descriptor.
-    pub(super) number: i32,
+    /// The number of the descriptor; `None` when only memory of it is mapped.
+    pub(super) number: Option<i32>,
 }
 
 /// Looks at every descriptor of every process but this one. A process that ends meanwhile has nothing
@@ -51,6 +53,31 @@ pub(super) fn find(proc: &Path, closed: &Closed, kernel: &mut dyn Kernel) -> Vec
     }
 }
 
+/// Looks at what every process but this one has mapped, and has no descriptor of among these any more: memory
+/// that a device shares keeps it open by itself, and recording.
+pub(super) fn mapped(
+    proc: &Path,
+    closed: &Closed,
+    known: &[&Holder],
+    kernel: &mut dyn Kernel,
+) -> Vec<Holder> {
+    if !closed.has_nodes() {
+        return Vec::new();
+    }
+    let own = nix::unistd::getpid().as_raw();
+    let files = kernel.mapped_files();
+    let mut found: Vec<Holder> = Vec::new();
+    for holder in files.iter().filter_map(|file| told(proc, *file, closed)) {
+        let is_same = |one: &Holder| (one.pid, one.of) == (holder.pid, holder.of);
+        // One node may be mapped in several parts.
+        let is_known = known.iter().any(|one| is_same(one)) || found.iter().any(is_same);
+        if holder.pid != own && !is_known {
+            found.push(holder);
+        }
+    }
+    found
+}
+
 /// A descriptor that the kernel told of, if it is of something closed.
 fn told(proc: &Path, file: OpenFile, closed: &Closed) -> Option<Holder> {
     let function = match file.kind {
@@ -64,10 +91,14 @@ fn told(proc: &Path, file: OpenFile, closed: &Closed) -> Option<Holder> {
     let (program, uid) = name(&proc.join(file.process.to_string()));
     Some(Holder {
         function,
+        of: (file.major, file.minor),
         program,
         pid: i32::try_from(file.thread).ok()?,
         uid,
-        number: i32::try_from(file.number).ok()?,
+        number: match file.number {
+            MAPPING => None,
+            number => Some(i32::try_from(number).ok()?),
+        },
     })
 }
 
@@ -86,19 +117,23 @@ fn look(pid: i32, folder: &Path, closed: &Closed, found: &mut Vec<Holder>) {
     let mut process = None;
     let mut who = None;
     for (number, path) in numbered(&folder.join("fd")) {
-        let function = match syscall::kind(&path) {
-            Ok(Kind::Node { major, minor }) => closed.node(major, minor, reads(&path)),
-            Ok(Kind::Socket) => socket(&mut process, pid, number, closed),
-            Ok(Kind::Other) | Err(_) => None,
+        let (function, of) = match syscall::kind(&path) {
+            Ok(Kind::Node { major, minor }) => {
+                let function = closed.node(major, minor, reads(&path));
+                (function, (major, minor))
+            }
+            Ok(Kind::Socket) => (socket(&mut process, pid, number, closed), (0, 0)),
+            Ok(Kind::Other) | Err(_) => continue,
         };
         if let Some(function) = function {
             let (program, uid) = who.get_or_insert_with(|| name(folder)).clone();
             found.push(Holder {
                 function,
+                of,
                 program,
                 pid,
                 uid,
-                number,
+                number: Some(number),
             });
         }
     }

@@ -144,6 +144,7 @@ impl Revoke {
             }
             self.left.push((holder, stopped));
         }
+        self.look_at_mappings(closed, &before, kernel);
         let wait = when::wait(self.last.as_ref(), closed);
         self.last = Some(Look {
             wait,
@@ -152,6 +153,29 @@ impl Revoke {
             is_use_refused: false,
             at: now,
         });
+    }
+
+    /// Says of whom it cannot stop, who has closed the descriptor and kept the memory.
+    fn look_at_mappings(
+        &mut self,
+        closed: &Closed,
+        before: &[(Holder, Result<Stopped, Errno>)],
+        kernel: &mut dyn Kernel,
+    ) {
+        let known: Vec<&Holder> = self.left.iter().map(|(holder, _)| holder).collect();
+        for holder in holders::mapped(&self.proc, closed, &known, kernel) {
+            if !before.iter().any(|(known, _)| *known == holder) {
+                let Holder {
+                    function,
+                    program,
+                    pid,
+                    uid,
+                    ..
+                } = &holder;
+                tracing::warn!(%function, program, pid, uid, "has memory mapped of it, and no descriptor");
+            }
+            self.left.push((holder, Ok(Stopped::Mapped)));
+        }
     }
 
     /// Forgets functions that are no longer closed.
@@ -194,7 +218,14 @@ fn report(
         ..
     } = holder;
     let why = match stopped {
-        Err(error) => format!("could not be stopped at descriptor {number}: {error}"),
+        Err(error) => {
+            let place =
+                number.map_or_else(String::new, |number| format!(" at descriptor {number}"));
+            format!("could not be stopped{place}: {error}")
+        }
+        Ok(Stopped::Mapped) => {
+            "has memory mapped of it since before, and could still get what is recorded".to_owned()
+        }
         Ok(_) if is_use_refused => return None,
         Ok(Stopped::Done) => "has it open since before, and could start again".to_owned(),
         Ok(Stopped::Idle | Stopped::Gone) => {

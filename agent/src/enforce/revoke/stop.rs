@@ -22,17 +22,24 @@ pub(super) enum Stopped {
     Done,
     /// There was nothing to stop, or the subsystem has no stop for it. It is still open.
     Idle,
+    /// Only memory of it is mapped: there is no descriptor to stop it by.
+    Mapped,
     /// The program ended, closed it, or has something else under the number now.
     Gone,
 }
 
 /// Stops what a program does with a descriptor, if it still is of something closed.
 pub(super) fn stop(holder: &Holder, closed: &Closed) -> Result<Stopped, Errno> {
+    let Some(number) = holder.number else {
+        return Ok(Stopped::Mapped);
+    };
     let taken =
-        syscall::process(holder.pid).and_then(|process| syscall::duplicate(process, holder.number));
+        syscall::process(holder.pid).and_then(|process| syscall::duplicate(process, number));
     let taken = match taken {
         Ok(taken) => taken,
         Err(Errno::ESRCH | Errno::EBADF) => return Ok(Stopped::Gone),
+        // A single thread has it, in a table of its own, of which no kernel before 6.9 hands out anything.
+        Err(Errno::EINVAL) => return Ok(Stopped::Idle),
         Err(error) => return Err(error),
     };
     match syscall::kind_of(&taken)? {
@@ -82,7 +89,7 @@ fn stop_camera(node: &OwnedFd) -> Result<Stopped, Errno> {
         match outcome(syscall::stop_pictures(node, buffers))? {
             Stopped::Done => all = Stopped::Done,
             Stopped::Gone => return Ok(Stopped::Gone),
-            Stopped::Idle => {}
+            Stopped::Idle | Stopped::Mapped => {}
         }
     }
     Ok(all)

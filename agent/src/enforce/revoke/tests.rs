@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use cardwarden_ebpf_abi::{CHARACTER, MAPPING, OpenFile, READS};
 use cardwarden_policy::Table;
 use cardwarden_policy::plan::{Kind, Major, Opens, Reason};
 
@@ -89,7 +90,10 @@ fn who_has_a_closed_node_open_is_found_with_name_and_user() {
     let [holder] = found.as_slice() else {
         panic!("{found:?}");
     };
-    assert_eq!((holder.function, holder.number), (Function::Camera, 0));
+    assert_eq!(
+        (holder.function, holder.number),
+        (Function::Camera, Some(0))
+    );
     assert_eq!(holder.uid, nix::unistd::Uid::current().as_raw());
     assert!(!holder.program.is_empty());
 }
@@ -137,7 +141,7 @@ fn a_closed_socket_is_shut_in_both_directions() {
         .unwrap();
     let closed = sockets();
     let found = find(&closed, &program);
-    let holder = found.iter().find(|one| one.number == 0).unwrap();
+    let holder = found.iter().find(|one| one.number == Some(0)).unwrap();
     assert_eq!(holder.function, Function::Bluetooth);
     assert_eq!(stop::stop(holder, &closed), Ok(Stopped::Done));
     assert_eq!(ours.read(&mut [0]).unwrap(), 0);
@@ -151,7 +155,7 @@ fn a_closed_socket_that_listens_is_left_as_it_is() {
     let program = Program::with(listener.try_clone().unwrap(), None);
     let closed = sockets();
     let found = find(&closed, &program);
-    let holder = found.iter().find(|one| one.number == 0).unwrap();
+    let holder = found.iter().find(|one| one.number == Some(0)).unwrap();
     assert_eq!(stop::stop(holder, &closed), Ok(Stopped::Idle));
     let guest = UnixStream::connect(&place).unwrap();
     drop((guest, listener));
@@ -229,6 +233,41 @@ fn who_could_go_on_is_told_of_only_where_the_kernel_does_not_refuse_it() {
     revoke.follow(&KernelState::default(), &mut kernel);
     assert_eq!(revoke.open_before(), BTreeSet::new());
     assert_eq!(revoke.wait(), None);
+}
+
+/// Though the kernel refuses every use of a descriptor: memory needs none.
+#[test]
+fn who_has_memory_mapped_is_told_of_unless_a_descriptor_tells_of_the_same() {
+    let with_node = Program::with(full(), None);
+    let without = Program::with(File::open("/dev/null").unwrap(), None);
+    let goal = KernelState {
+        table: table_of(Reason::refusing(Function::Microphone, 0), &[FULL.1]),
+        hooks: Hook::OF_DESCRIPTORS.into(),
+    };
+    let mapping = |program: &Program| OpenFile {
+        thread: program.0.id(),
+        process: program.0.id(),
+        number: MAPPING,
+        kind: CHARACTER,
+        major: FULL.0,
+        minor: FULL.1,
+        uses: u32::from(READS),
+    };
+    let mut kernel = Memory::default();
+    let all = [mapping(&with_node), mapping(&without), mapping(&without)];
+    kernel.mapped.extend(all);
+    let mut revoke = Revoke::new(Path::new("/proc"));
+    revoke.follow(&goal, &mut kernel);
+    revoke.settle(&goal, false, &mut kernel);
+    let shortfalls = revoke.shortfalls(&goal);
+    let told = |program: &Program| {
+        let said = format!("({}) has memory mapped", program.pid());
+        let those = shortfalls.iter().filter(|one| one.problem.contains(&said));
+        those.count()
+    };
+    assert_eq!((told(&with_node), told(&without)), (0, 1), "{shortfalls:?}");
+    revoke.follow(&KernelState::default(), &mut kernel);
+    assert_eq!(revoke.shortfalls(&KernelState::default()), []);
 }
 
 #[test]
