@@ -66,6 +66,8 @@ pub struct Record {
     system: System,
     cells: BTreeMap<&'static str, bool>,
     broken: Vec<String>,
+    /// Of several records of one function in one scenario, which.
+    part: &'static str,
 }
 
 impl Record {
@@ -76,7 +78,15 @@ impl Record {
             system,
             cells: BTreeMap::new(),
             broken: Vec::new(),
+            part: "",
         }
+    }
+
+    /// Beside another of the same function in the same scenario.
+    #[must_use]
+    pub fn beside(mut self, part: &'static str) -> Self {
+        self.part = part;
+        self
     }
 
     /// Tries a case. One that does not hold is noted, and keeps the next from nothing.
@@ -104,7 +114,8 @@ impl Record {
             .replace("::", "-");
         let dir = place::lab(&format!("matrix/{}@{}", self.function, self.system.name()))?;
         let text = serde_json::to_string_pretty(&json!(self.cells)).context("write cells")?;
-        place::write_whole(&dir.join(scenario + ".json"), text + "\n")?;
+        let name = format!("{scenario}{}.json", self.part);
+        place::write_whole(&dir.join(name), text + "\n")?;
         ensure!(self.broken.is_empty(), "{}", self.broken.join("\n"));
         Ok(())
     }
@@ -118,11 +129,14 @@ pub const FUNCTIONS: &[&str] = &[
     "infrared",
     "nfc",
     "usb.storage",
+    "usb.storage, read-only",
     "usb.hid",
     "usb.network",
     "usb.serial",
     "usb.audio",
+    "usb.video",
     "usb.printer",
+    "usb.other",
     "usb-gadget",
 ];
 
@@ -239,6 +253,9 @@ fn cell(found: &Found, case: Case) -> String {
     }
 }
 
+/// The lab's own USB devices, as a rule names those that it denies.
+pub const DENIED: &str = "deny = [{ id = \"1d6b:*\" }, { id = \"046d:0825\" }]\n";
+
 /// A policy with one rule, `law`, about these functions. About USB it names the lab's own devices, since one that would
 /// take every keyboard is refused.
 pub fn rule(functions: &[&str], action: &str) -> String {
@@ -246,7 +263,7 @@ pub fn rule(functions: &[&str], action: &str) -> String {
         .iter()
         .all(|function| function.starts_with("usb."));
     let only = if is_usb && action != "enable" {
-        "deny = [{ id = \"1d6b:*\" }]\n"
+        DENIED
     } else {
         ""
     };

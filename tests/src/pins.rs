@@ -56,6 +56,7 @@ pub const GUEST_PACKAGES: &[&str] = &[
     "bluez-test-tools",
     "ca-certificates",
     "dbus",
+    "dosfstools",
     "iproute2",
     "kmod",
     "libccid",

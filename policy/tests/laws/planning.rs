@@ -148,11 +148,11 @@ fn inventory(open_before: BTreeSet<Function>) -> Inventory {
 fn while_storage_may_only_be_read_nothing_is_written_to_a_disk_that_is_not_known() {
     let mut decision = decision(&BTreeSet::new(), &BTreeSet::new());
     let inventory = inventory(BTreeSet::new());
-    let hold = |decision: &Decision| goal(decision, &inventory, false, &Lacking::default());
-    assert_eq!(hold(&decision), KernelState::default());
+    let state = |decision: &Decision| goal(decision, &inventory, false, &Lacking::default());
+    assert_eq!(state(&decision), KernelState::default());
     let storage = decision.rulings.get_mut(&Function::UsbStorage);
     storage.unwrap().read_only = true;
-    let held = hold(&decision);
+    let held = state(&decision);
     let refuses = |minor, opens| held.refuses_open(Kind::Block, SCSI_DISK_MAJOR, minor, opens);
     let written: Vec<u32> = (0..4).filter(|one| refuses(*one, Opens::Writing)).collect();
     assert_eq!(written, [2, 3]);

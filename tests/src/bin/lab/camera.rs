@@ -23,6 +23,11 @@ impl Camera {
         Ok(camera)
     }
 
+    /// With a descriptor that somebody has opened.
+    pub(crate) fn of(file: File) -> Self {
+        Self(file)
+    }
+
     /// The descriptor.
     pub(crate) fn file(&self) -> &File {
         &self.0

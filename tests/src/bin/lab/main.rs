@@ -92,6 +92,12 @@ enum Play {
         /// How to call it; without it, as what it does
         #[arg(long)]
         name: Option<String>,
+        /// Use the descriptor that this program hands over, and not one of its own
+        #[arg(long, conflicts_with = "path")]
+        of: Option<String>,
+        /// In a thread that has a table of descriptors to itself
+        #[arg(long)]
+        apart: bool,
         /// Be this program
         #[arg(long, hide = true, requires = "name")]
         serve: bool,
@@ -144,11 +150,21 @@ fn perform(play: Play) -> Result<()> {
             kind,
             path,
             name,
+            of,
+            apart,
             serve,
-        } => match name {
-            Some(name) if serve => held::serve(kind, path.as_deref(), &name),
-            name => held::hold(kind, path.as_deref(), name.as_deref()),
-        },
+        } => {
+            let wish = held::Wish {
+                kind,
+                path,
+                of,
+                is_apart: apart,
+            };
+            match name {
+                Some(name) if serve => held::serve(&wish, &name),
+                name => held::hold(&wish, name.as_deref()),
+            }
+        }
         Play::Held {
             name, end: true, ..
         } => held::end(&name),

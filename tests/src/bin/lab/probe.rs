@@ -1,7 +1,10 @@
 //! Tries what is to be refused, and says what the kernel answered. No shell stands between the attempt and the
 //! answer, so that an error of the shell is not taken for one of the kernel.
 
+use std::fs::OpenOptions;
+use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -54,6 +57,12 @@ pub(crate) enum Try {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Write what a file begins with over itself, down to the device
+    Overwrite {
+        /// The files
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
     /// Make a Bluetooth socket
     Bluetooth,
     /// Make an NFC socket
@@ -88,6 +97,9 @@ pub(crate) enum Try {
     },
     /// Open a file again and again; prints how often it was opened and how often refused
     Hammer {
+        /// For writing, and from before it is there
+        #[arg(long)]
+        write: bool,
         /// The file
         path: PathBuf,
         /// Until this file exists
@@ -128,6 +140,11 @@ pub(crate) fn attempt(what: &Try) -> Result<()> {
                 say(opened(path), "open");
             }
         }
+        Try::Overwrite { paths } => {
+            for path in paths {
+                say(overwrite(path), "works");
+            }
+        }
         Try::Bluetooth => say(bluetooth(), "open"),
         Try::Nfc => say(nfc(), "open"),
         Try::NfcNetlink => say(netlink::nfc(), "works"),
@@ -138,7 +155,7 @@ pub(crate) fn attempt(what: &Try) -> Result<()> {
         Try::Record { path } => result(record(path)?),
         Try::Usbfs { device } => say(usbfs(device)?, "works"),
         Try::Use { way, of, from } => result(use_descriptor(*way, of, *from)?),
-        Try::Hammer { path, until } => hammer(path, until)?,
+        Try::Hammer { write, path, until } => hammer(*write, path, until)?,
         Try::Until {
             answer,
             path,
@@ -160,12 +177,28 @@ pub(crate) fn attempt(what: &Try) -> Result<()> {
 }
 
 fn opened(path: &Path) -> Result<(), Errno> {
+    opened_for(OFlag::O_RDONLY, path)
+}
+
+fn opened_for(access: OFlag, path: &Path) -> Result<(), Errno> {
     open(
         path,
-        OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK,
+        access | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK,
         Mode::empty(),
     )
     .map(drop)
+}
+
+/// A sector, which is as little as a disk takes; nothing is other than before.
+fn overwrite(path: &Path) -> Result<(), Errno> {
+    let attempt = || {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut sector = [0; 512];
+        file.read_exact_at(&mut sector, 0)?;
+        file.write_all_at(&sector, 0)?;
+        file.sync_all()
+    };
+    attempt().map_err(|error: io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
 }
 
 /// The kernel's error, or this word.
@@ -279,13 +312,19 @@ fn until(answer: &str, path: &Path, limit: Duration) -> Result<()> {
     }
 }
 
-fn hammer(path: &Path, until: &Path) -> Result<()> {
+fn hammer(writes: bool, path: &Path, until: &Path) -> Result<()> {
+    let access = if writes {
+        OFlag::O_WRONLY
+    } else {
+        OFlag::O_RDONLY
+    };
     let (mut open, mut refused) = (0_u64, 0_u64);
     let start = Instant::now();
     while !until.exists() {
-        match opened(path) {
+        match opened_for(access, path) {
             Ok(()) => open += 1,
             Err(Errno::EPERM) => refused += 1,
+            Err(Errno::ENOENT | Errno::ENODEV | Errno::ENXIO | Errno::ENOMEDIUM) if writes => {}
             Err(errno) => return Err(errno).context("hammering"),
         }
         if start.elapsed() > HAMMER {

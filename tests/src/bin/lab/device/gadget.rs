@@ -10,13 +10,16 @@ use cardwarden_tests::run::Run;
 const GADGETS: &str = "/sys/kernel/config/usb_gadget";
 
 /// As many devices can be plugged in at once.
-const PORTS: &str = "num=4";
+const PORTS: u32 = 6;
 
 /// What lies on a stick that was plugged in; it stays when the stick goes.
 const STICK: &str = "/srv/usb-storage.ext4";
+/// The same of a stick as they are sold.
+const FAT_STICK: &str = "/srv/usb-storage.fat";
 
-/// The label of a stick's file system.
+/// How the file systems are called that lie on them.
 const LABEL: &str = "LAB-USB";
+const FAT_LABEL: &str = "LAB-FAT";
 
 /// A keyboard as in the HID specification 1.11, appendix B.1, without its lamps.
 const KEYBOARD: &[u8] = &[
@@ -29,6 +32,7 @@ const KEYBOARD: &[u8] = &[
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Storage,
+    FatStorage,
     Keyboard,
     Ncm,
     Ecm,
@@ -40,7 +44,7 @@ pub(super) enum Part {
 impl Part {
     const fn folder(self) -> &'static str {
         match self {
-            Self::Storage => "mass_storage.0",
+            Self::Storage | Self::FatStorage => "mass_storage.0",
             Self::Keyboard => "hid.0",
             Self::Ncm => "ncm.0",
             Self::Ecm => "ecm.0",
@@ -55,9 +59,15 @@ impl Part {
         make(&dir)?;
         match self {
             Self::Storage => {
-                format_stick()?;
-                write(&dir.join("lun.0/removable"), b"1")?;
-                write(&dir.join("lun.0/file"), STICK.as_bytes())?;
+                let format =
+                    Run::new("mke2fs").args(["-q", "-t", "ext4", "-L", LABEL, STICK, "16M"]);
+                insert(&dir, STICK, format)?;
+            }
+            Self::FatStorage => {
+                // 16 MiB, in a file that it makes (`-C`).
+                let format =
+                    Run::new("mkfs.vfat").args(["-n", FAT_LABEL, "-C", FAT_STICK, "16384"]);
+                insert(&dir, FAT_STICK, format)?;
             }
             Self::Keyboard => {
                 for (name, value) in [("protocol", "1"), ("subclass", "1"), ("report_length", "8")]
@@ -84,7 +94,9 @@ pub(super) enum End {
 
 /// Plugs a device with these parts in; the name of the end asked for. `product` tells kinds apart.
 pub(super) fn plug(parts: &[Part], product: u16, end: End) -> Result<String> {
-    Run::new("modprobe").args(["dummy_hcd", PORTS]).quietly()?;
+    Run::new("modprobe")
+        .args(["dummy_hcd", &format!("num={PORTS}")])
+        .quietly()?;
     Run::new("modprobe").arg("libcomposite").quietly()?;
     if !Path::new(GADGETS).exists() {
         Run::new("mount")
@@ -164,9 +176,9 @@ pub(super) fn port_of(name: &str) -> Option<String> {
 }
 
 fn free_port() -> Result<u32> {
-    (0..4)
+    (0..PORTS)
         .find(|port| !Path::new(GADGETS).join(format!("lab{port}")).exists())
-        .context("all four of the lab's USB ports are taken")
+        .context("all of the lab's USB ports are taken")
 }
 
 /// Where the device on a port will be: the only port of that controller's root hub.
@@ -191,14 +203,13 @@ fn appear(device: &Path) -> Result<()> {
         .map(drop)
 }
 
-fn format_stick() -> Result<()> {
-    if Path::new(STICK).exists() {
-        return Ok(());
+/// Makes a storage function show what lies on a stick, which is formatted the first time.
+fn insert(function: &Path, stick: &str, format: Run) -> Result<()> {
+    if !Path::new(stick).exists() {
+        format.quietly()?;
     }
-    Run::new("mke2fs")
-        .args(["-q", "-t", "ext4", "-L", LABEL, STICK, "16M"])
-        .quietly()
-        .map(drop)
+    write(&function.join("lun.0/removable"), b"1")?;
+    write(&function.join("lun.0/file"), stick.as_bytes())
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Nfc,
     /// A USB stick with an ext4 file system, labelled LAB-USB
     UsbStorage,
+    /// A USB stick with a FAT file system, labelled LAB-FAT
+    UsbStorageFat,
     /// A USB keyboard
     UsbKeyboard,
     /// A USB network adapter (CDC NCM)
@@ -50,6 +52,8 @@ pub(crate) enum Kind {
     UsbAudio,
     /// A USB Bluetooth adapter, as far as its descriptors say so (through USB/IP)
     UsbBluetooth,
+    /// A USB device of no class but its maker's own (through USB/IP)
+    UsbOther,
     /// This machine itself as a USB device, with a serial line
     Gadget,
 }
@@ -59,6 +63,7 @@ impl Kind {
     const fn gadget(self) -> Option<(&'static [Part], u16, End)> {
         Some(match self {
             Self::UsbStorage => (&[Part::Storage], 0x0101, End::Host),
+            Self::UsbStorageFat => (&[Part::FatStorage], 0x010a, End::Host),
             Self::UsbKeyboard => (&[Part::Keyboard], 0x0102, End::Host),
             Self::UsbNetwork => (&[Part::Ncm], 0x0103, End::Host),
             Self::UsbNetworkEcm => (&[Part::Ecm], 0x0104, End::Host),
@@ -74,6 +79,7 @@ impl Kind {
             Self::UsbCamera
             | Self::UsbAudio
             | Self::UsbBluetooth
+            | Self::UsbOther
             | Self::Camera
             | Self::Bluetooth
             | Self::Microphone
@@ -97,12 +103,14 @@ impl Kind {
             Self::UsbCamera => Some(wire::Kind::Camera),
             Self::UsbAudio => Some(wire::Kind::Audio),
             Self::UsbBluetooth => Some(wire::Kind::Bluetooth),
+            Self::UsbOther => Some(wire::Kind::Other),
             Self::Camera
             | Self::Bluetooth
             | Self::Microphone
             | Self::Infrared
             | Self::Nfc
             | Self::UsbStorage
+            | Self::UsbStorageFat
             | Self::UsbKeyboard
             | Self::UsbNetwork
             | Self::UsbNetworkEcm
@@ -127,6 +135,7 @@ impl Kind {
             Self::Infrared => (&["rc_loopback"], "lirc", "lirc"),
             Self::Nfc => (&["nfcsim"], "nfc", "nfc"),
             Self::UsbStorage
+            | Self::UsbStorageFat
             | Self::UsbKeyboard
             | Self::UsbNetwork
             | Self::UsbNetworkEcm
@@ -137,6 +146,7 @@ impl Kind {
             | Self::UsbCamera
             | Self::UsbAudio
             | Self::UsbBluetooth
+            | Self::UsbOther
             | Self::Gadget => return None,
         };
         Some(Driver {

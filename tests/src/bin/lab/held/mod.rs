@@ -15,6 +15,7 @@ use cardwarden_tests::run::Run;
 use cardwarden_tests::say::result;
 use clap::ValueEnum;
 use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
 use usage::Usage;
 
 /// Where the programs listen.
@@ -43,9 +44,21 @@ impl Kind {
     }
 }
 
+/// What a program is to be.
+pub(crate) struct Wish {
+    /// What it is busy with.
+    pub(crate) kind: Kind,
+    /// With which node, if not the usual.
+    pub(crate) path: Option<PathBuf>,
+    /// Whose descriptor it uses, if not one of its own.
+    pub(crate) of: Option<String>,
+    /// Whether only a thread has the descriptor, in a table of its own.
+    pub(crate) is_apart: bool,
+}
+
 /// Starts such a program and returns once it is busy; prints its name.
-pub(crate) fn hold(kind: Kind, path: Option<&Path>, name: Option<&str>) -> Result<()> {
-    let kind_name = kind.name();
+pub(crate) fn hold(wish: &Wish, name: Option<&str>) -> Result<()> {
+    let kind_name = wish.kind.name();
     let name = name.unwrap_or(&kind_name);
     let own = std::env::current_exe().context("find this program")?;
     let mut run = Run::new("systemd-run")
@@ -53,8 +66,14 @@ pub(crate) fn hold(kind: Kind, path: Option<&Path>, name: Option<&str>) -> Resul
         .arg(format!("--unit=lab-held-{name}"))
         .arg(own)
         .args(["hold", &kind_name, "--name", name, "--serve"]);
-    if let Some(path) = path {
+    if let Some(path) = &wish.path {
         run = run.arg("--path").arg(path);
+    }
+    if let Some(of) = &wish.of {
+        run = run.args(["--of", of]);
+    }
+    if wish.is_apart {
+        run = run.arg("--apart");
     }
     if let Err(error) = run.quietly() {
         let said = Run::new("journalctl")
@@ -68,7 +87,23 @@ pub(crate) fn hold(kind: Kind, path: Option<&Path>, name: Option<&str>) -> Resul
 }
 
 /// Is such a program.
-pub(crate) fn serve(kind: Kind, path: Option<&Path>, name: &str) -> Result<()> {
+pub(crate) fn serve(wish: &Wish, name: &str) -> Result<()> {
+    if !wish.is_apart {
+        return be(wish, name);
+    }
+    // What it opens is in no table but its own, and those of threads that it starts.
+    std::thread::scope(|scope| {
+        let apart = scope.spawn(|| {
+            unshare(CloneFlags::CLONE_FILES).context("have a table of descriptors alone")?;
+            be(wish, name)
+        });
+        apart
+            .join()
+            .unwrap_or_else(|_panicked| bail!("the thread has ended"))
+    })
+}
+
+fn be(wish: &Wish, name: &str) -> Result<()> {
     std::fs::create_dir_all(HELD).with_context(|| format!("make {HELD}"))?;
     let place = Path::new(HELD).join(name);
     if place.exists() {
@@ -76,7 +111,7 @@ pub(crate) fn serve(kind: Kind, path: Option<&Path>, name: &str) -> Result<()> {
     }
     let listener =
         UnixListener::bind(&place).with_context(|| format!("listen at {}", place.display()))?;
-    let usage = Usage::start(kind, path)?;
+    let usage = Usage::start(wish)?;
     tell_ready()?;
     for stream in listener.incoming() {
         let stream = stream.context("accept")?;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use nix::errno::Errno;
 
-use super::{Kind, line};
+use super::{Kind, Wish, line};
 use crate::camera::Camera;
 use crate::{probe, using};
 
@@ -42,11 +42,12 @@ enum Thing {
 
 impl Usage {
     /// Starts, and returns once there is something to stop.
-    pub(super) fn start(kind: Kind, path: Option<&Path>) -> Result<Self> {
+    pub(super) fn start(wish: &Wish) -> Result<Self> {
         let progress = Shared::default();
+        let (kind, path) = (wish.kind, wish.path.as_deref());
         let node = |usual: &str| path.map_or_else(|| PathBuf::from(usual), Path::to_path_buf);
         let thing = match kind {
-            Kind::Camera => film(&node("/dev/video0"), &progress)?,
+            Kind::Camera => film(camera(&node("/dev/video0"), wish.of.as_deref())?, &progress),
             Kind::Microphone => record(&node("/dev/snd/pcmC0D0c"), &progress)?,
             Kind::Node => Thing::Descriptor(open(path.context("which node?")?)?),
             Kind::Bluetooth => Thing::Descriptor(probe::bluetooth().context("make a socket")?),
@@ -150,8 +151,20 @@ fn note(progress: &Shared, stopped: Option<String>) {
     progress.1.notify_all();
 }
 
-fn film(node: &Path, progress: &Shared) -> Result<Thing> {
-    let camera = Camera::start(node).with_context(|| format!("film with {}", node.display()))?;
+/// A camera that films, with a descriptor of this program's own or of another.
+fn camera(node: &Path, of: Option<&str>) -> Result<Camera> {
+    let Some(of) = of else {
+        return Camera::start(node).with_context(|| format!("film with {}", node.display()));
+    };
+    let taken = super::take(of, true)?.with_context(|| format!("take what {of} has"))?;
+    let camera = Camera::of(taken.into());
+    camera
+        .restart()
+        .with_context(|| format!("film with what {of} has"))?;
+    Ok(camera)
+}
+
+fn film(camera: Camera, progress: &Shared) -> Thing {
     let camera = Arc::new(camera);
     let (films, progress) = (Arc::clone(&camera), Arc::clone(progress));
     std::thread::spawn(move || {
@@ -162,7 +175,7 @@ fn film(node: &Path, progress: &Shared) -> Result<Thing> {
             }
         }
     });
-    Ok(Thing::Camera(camera))
+    Thing::Camera(camera)
 }
 
 /// The device of a capture node, as ALSA's programs call it: `/dev/snd/pcmC0D1c` is `hw:0,1`.

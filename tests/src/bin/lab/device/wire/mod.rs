@@ -4,6 +4,7 @@
 mod audio;
 mod bluetooth;
 mod camera;
+mod other;
 mod protocol;
 mod serve;
 
@@ -28,6 +29,8 @@ pub(crate) enum Kind {
     Audio,
     /// A Bluetooth adapter that says nothing
     Bluetooth,
+    /// A device of no class but its maker's own
+    Other,
 }
 
 /// A device: what it says of itself, and what it does.
@@ -74,6 +77,7 @@ impl Kind {
             Self::Camera => camera::device(),
             Self::Audio => audio::device(),
             Self::Bluetooth => bluetooth::device(),
+            Self::Other => other::device(),
         }
     }
 
