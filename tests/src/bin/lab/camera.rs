@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::syscall::{Request, ioctl};
 
@@ -23,9 +24,11 @@ impl Camera {
         Ok(camera)
     }
 
-    /// With a descriptor that somebody has opened.
-    pub(crate) fn of(file: File) -> Self {
-        Self(file)
+    /// With a descriptor that somebody has opened. It is to wait for pictures, however it was opened.
+    pub(crate) fn of(file: File) -> Result<Self, Errno> {
+        let flags = OFlag::from_bits_truncate(fcntl(&file, FcntlArg::F_GETFL)?);
+        fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+        Ok(Self(file))
     }
 
     /// The descriptor.

@@ -157,7 +157,7 @@ fn camera(node: &Path, of: Option<&str>) -> Result<Camera> {
         return Camera::start(node).with_context(|| format!("film with {}", node.display()));
     };
     let taken = super::take(of, true)?.with_context(|| format!("take what {of} has"))?;
-    let camera = Camera::of(taken.into());
+    let camera = Camera::of(taken.into())?;
     camera
         .restart()
         .with_context(|| format!("film with what {of} has"))?;
