@@ -1,6 +1,8 @@
 //! Every function, by every way in which somebody may come to use it. What is found fills the table of
 //! `docs/ENFORCEMENT.md`.
 
+mod mapped;
+mod sticks;
 mod table;
 mod usb;
 
@@ -9,12 +11,14 @@ use std::fmt::Write as _;
 use anyhow::{Result, ensure};
 use cardwarden_tests::laws;
 use cardwarden_tests::machine::Machine;
-use cardwarden_tests::matrix::{Case, Device, Record};
+use cardwarden_tests::matrix::{Case, DENIED, Device, Record};
 use cardwarden_tests::pins::Tier;
 use cardwarden_tests::scenario::{self, expect};
+use mapped::memory_without_a_descriptor_is_told_of;
+use sticks::what_may_only_be_read_is_not_written_to;
 use table::{BLUETOOTH, CAMERA, Holder, INFRARED, MICROPHONE, NFC, RADIO, stands, without};
 use usb::{
-    SERIAL, a_disabled_gadget_is_no_device_to_anybody,
+    KEYBOARD, NETWORK, SERIAL, STORAGE, a_disabled_gadget_is_no_device_to_anybody,
     each_usb_function_is_off_alone_and_with_others, what_is_usb_is_closed_as_usb_too,
 };
 
@@ -27,6 +31,8 @@ laws! { from fresh:
     each_usb_function_is_off_alone_and_with_others,
     a_disabled_gadget_is_no_device_to_anybody,
     what_is_usb_is_closed_as_usb_too,
+    what_may_only_be_read_is_not_written_to,
+    memory_without_a_descriptor_is_told_of,
 }
 laws! { from fresh in both tiers:
     what_is_off_is_off_before_any_login,
@@ -51,7 +57,27 @@ fn a_disabled_camera_films_no_more_whoever_has_it_open(machine: &mut Machine) ->
         ways: &["ioctl", "mmap"],
     };
     stands(machine, &CAMERA, &[films, waits])?;
-    expect(machine, "lab try stream /dev/video0", "works")
+    expect(machine, "lab try stream /dev/video0", "works")?;
+    what_only_a_thread_has_open_ends(machine)
+}
+
+/// Threads may have tables of descriptors of their own, in which their process has nothing.
+fn what_only_a_thread_has_open_ends(machine: &mut Machine) -> Result<()> {
+    machine.ok("lab hold camera --apart --name thread")?;
+    expect(
+        machine,
+        "ls -l /proc/$(systemctl show -P MainPID lab-held-thread)/fd | grep -c video0 || true",
+        "0",
+    )?;
+    CAMERA.under(machine, "disable")?;
+    machine.ok("lab held thread --stopped 10")?;
+    expect(
+        machine,
+        "lab try use ioctl thread --from held; lab try use restart thread --from held",
+        "EPERM EPERM",
+    )?;
+    machine.ok("lab held thread --end")?;
+    CAMERA.under(machine, "enable")
 }
 
 fn a_disabled_microphone_records_no_more_and_playback_goes_on(machine: &mut Machine) -> Result<()> {
@@ -124,11 +150,23 @@ const SOCKETS: Device = Device {
 /// One start for all: what is plugged in before any service of the product's runs is off all the same.
 fn what_is_off_is_off_before_any_login(machine: &mut Machine) -> Result<()> {
     let devices: &[Device] = match machine.system().tier {
-        Tier::Kernel => &[CAMERA, MICROPHONE, SOCKETS, INFRARED, NFC, SERIAL],
+        Tier::Kernel => &[
+            CAMERA, MICROPHONE, SOCKETS, INFRARED, NFC, SERIAL, STORAGE, KEYBOARD, NETWORK,
+        ],
         Tier::KernelOpen => &[CAMERA, MICROPHONE, INFRARED],
     };
-    let functions: Vec<&str> = devices.iter().map(|device| device.function).collect();
-    scenario::insert(machine, &without(&functions), "")?;
+    let functions = devices.iter().map(|device| device.function);
+    let (of_usb, others): (Vec<&str>, Vec<&str>) =
+        functions.partition(|function| function.starts_with("usb."));
+    let mut policy = without(&others);
+    if !of_usb.is_empty() {
+        // A rule that names devices is about USB alone.
+        write!(
+            policy,
+            "\n[[rules]]\nid = \"usb\"\nfunctions = {of_usb:?}\naction = \"disable\"\n{DENIED}"
+        )?;
+    }
+    scenario::insert(machine, &policy, "")?;
     let mut early = String::new();
     for device in devices {
         let (plug, attempt) = (device.plug, device.attempt);
@@ -171,11 +209,32 @@ fn without_lsm_what_is_opened_anew_is_refused(machine: &mut Machine) -> Result<(
         ways: &[],
     };
     [
-        stands(machine, &CAMERA, &[films]),
+        stands(machine, &CAMERA, &[films]).and_then(|()| what_was_handed_over_is_stopped(machine)),
         stands(machine, &MICROPHONE, &[records]),
         stands(machine, &INFRARED, &[]),
         stands(machine, &RADIO, &[]),
     ]
     .into_iter()
     .collect()
+}
+
+/// Who films with a descriptor of somebody else's is stopped, whether it was handed over before the policy came or
+/// after, and though nobody else has it open any more.
+fn what_was_handed_over_is_stopped(machine: &mut Machine) -> Result<()> {
+    let mut record = Record::new("camera", machine.system()).beside("-handed-over");
+    machine.ok("lab hold node --path /dev/video0 --name giver && lab hold camera --of giver --name taker && lab held giver --end")?;
+    record.case(machine, Case::Passed, |machine| {
+        CAMERA.under(machine, "disable")?;
+        machine.ok("lab held taker --stopped 10")?;
+        // One who is stopped before the first picture does not even begin.
+        machine
+            .ok(
+                "lab hold camera --of taker --name later && lab held later --stopped 10 \
+                 || journalctl -u lab-held-later -o cat --no-pager | grep 'stopped before it got anything: EINVAL'",
+            )
+            .map(drop)
+    });
+    machine.ok("lab held later --end; lab held taker --end")?;
+    CAMERA.under(machine, "enable")?;
+    record.finish()
 }

@@ -29,9 +29,9 @@ macro_rules! usb {
     };
 }
 
-const STORAGE: Device = usb!("usb.storage", "usb-storage", "usb-storage");
-const KEYBOARD: Device = usb!("usb.hid", "usb-keyboard", "usbhid");
-const NETWORK: Device = usb!("usb.network", "usb-network", "cdc_ncm");
+pub(crate) const STORAGE: Device = usb!("usb.storage", "usb-storage", "usb-storage");
+pub(crate) const KEYBOARD: Device = usb!("usb.hid", "usb-keyboard", "usbhid");
+pub(crate) const NETWORK: Device = usb!("usb.network", "usb-network", "cdc_ncm");
 pub(crate) const SERIAL: Device = usb!("usb.serial", "usb-serial", "cdc_acm");
 const MIDI: Device = usb!("usb.audio", "usb-midi", "snd-usb-audio");
 const PRINTER: Device = usb!("usb.printer", "usb-printer", "usblp");
@@ -122,6 +122,16 @@ fn one_that_comes_later(machine: &mut Machine, device: &Device) -> Result<()> {
     record.finish()
 }
 
+/// What only its maker's programs know is driven through usbfs.
+const OTHER: Device = Device {
+    function: "usb.other",
+    plug: "lab plug usb-other",
+    unplug: "",
+    attempt: "grep -qx ff /sys/bus/usb/devices/*/bInterfaceClass && echo there || echo gone",
+    works: "there",
+    refused: "gone",
+};
+
 /// A USB device of another function, the program that has it open, and how it is used.
 struct Wired {
     device: Device,
@@ -146,13 +156,40 @@ pub(crate) fn what_is_usb_is_closed_as_usb_too(machine: &mut Machine) -> Result<
         attempt: "lab try bluetooth",
         ..BLUETOOTH
     };
+    let video = Device {
+        function: "usb.video",
+        ..camera
+    };
     let all = [
         (camera, "usb-camera", Some("lab hold camera")),
+        (video, "usb-camera", Some("lab hold camera")),
         (microphone, "usb-audio", Some("lab hold microphone")),
         (bluetooth, "usb-bluetooth", None),
+        (OTHER, "usb-other", None),
     ];
     let found = all.map(|(device, kind, hold)| is_closed(machine, &Wired { device, kind, hold }));
-    found.into_iter().collect()
+    found
+        .into_iter()
+        .chain([the_card_reader_stays(machine)])
+        .collect()
+}
+
+/// A policy comes by it, so that none can take it: not even one that takes all of USB.
+fn the_card_reader_stays(machine: &mut Machine) -> Result<()> {
+    const READER: &str = "grep -lx 0b /sys/bus/usb/devices/*/bInterfaceClass";
+    machine.plug_reader()?;
+    machine.ok(&format!(
+        "timeout 15 sh -c 'until {READER}; do udevadm settle; done'"
+    ))?;
+    scenario::insert(machine, &without(&["usb"]), "")?;
+    let usbfs = format!("lab try usbfs $({READER} | cut -d/ -f6 | cut -d: -f1)");
+    expect(machine, &usbfs, "works")?;
+    let said = machine.ok("cardwarden status")?;
+    ensure!(
+        said.contains("is left, since it reads cards"),
+        "`status` does not say that the reader is left: {said}"
+    );
+    Ok(())
 }
 
 fn is_closed(machine: &mut Machine, wired: &Wired) -> Result<()> {

@@ -1,0 +1,128 @@
+//! Sticks: what may only be read, and what is taken away while it is in use.
+
+use anyhow::{Result, ensure};
+use cardwarden_tests::machine::Machine;
+use cardwarden_tests::matrix::{Case, Record};
+use cardwarden_tests::scenario::{self, expect};
+
+use crate::table::without;
+
+const READ_ONLY: &str = "contact = \"security@b-company.example\"\n\n[[rules]]\nid = \"law\"\nfunctions = [\"usb.storage\"]\naction = \"disable\"\nstorage = \"read-only\"\n";
+
+/// As sticks are sold, and as this system would format one.
+const FAT: &str = "/dev/disk/by-label/LAB-FAT";
+const EXT: &str = "/dev/disk/by-label/LAB-USB";
+
+const MOUNT: &str = "mkdir -p /mnt/fat /mnt/ext && mount -w /dev/disk/by-label/LAB-FAT /mnt/fat \
+    && mount -w /dev/disk/by-label/LAB-USB /mnt/ext";
+
+/// What is on them, whatever is mounted.
+const ON_THEM: &str = "mkdir -p /mnt/look && mount -o loop,ro /srv/usb-storage.fat /mnt/look \
+    && cat /mnt/look/note; umount /mnt/look; debugfs -R 'cat note' /srv/usb-storage.ext4 2>/dev/null";
+
+/// How the two are mounted: `ro` or `rw`.
+const MODES: &str = "for each in fat ext; do findmnt -no OPTIONS /mnt/$each | cut -d, -f1; done";
+
+/// As root, by every way, to both.
+fn ways() -> String {
+    format!(
+        "lab try overwrite {FAT} {EXT}; python3 /srv/write.py {FAT}; python3 /srv/write.py {EXT}"
+    )
+}
+
+/// Each of [`ways`] says this.
+fn each_says(machine: &mut Machine, word: &str) -> Result<()> {
+    expect(machine, &ways(), &[word; 12].join(" "))
+}
+
+pub(crate) fn what_may_only_be_read_is_not_written_to(machine: &mut Machine) -> Result<()> {
+    let mut record = Record::new("usb.storage, read-only", machine.system());
+    machine.put("/srv/write.py", 0o644, include_bytes!("write.py"))?;
+    let fat = machine.ok("lab plug usb-storage-fat && lab plug usb-storage >/dev/null")?;
+    machine.ok(&format!("udevadm wait --timeout=15 {FAT} {EXT}"))?;
+    each_says(machine, "works")?;
+    machine.ok(&format!(
+        "{MOUNT} && echo kept >/mnt/fat/note && echo kept >/mnt/ext/note \
+         && lab hold node --path {EXT} --name raw \
+         && lab hold node --path /dev/$(ls /sys/block/$(basename $(realpath {EXT}))/device/scsi_generic) --name commands"
+    ))?;
+    expect(machine, "lab try use read commands --from held", "works")?;
+    record.case(machine, Case::OpenBefore, |machine| {
+        scenario::insert(machine, READ_ONLY, "")?;
+        expect(machine, MODES, "ro ro")?;
+        expect(machine, ON_THEM, "kept kept")?;
+        machine.ok("fsck.vfat -n /srv/usb-storage.fat")?;
+        expect(machine, "lab try use write raw --from held", "EPERM")?;
+        expect(machine, "lab try use read commands --from held", "EPERM")?;
+        machine.ok("! mount -o remount,rw /mnt/fat && ! mount -o remount,rw /mnt/ext")?;
+        expect(machine, MODES, "ro ro")
+    });
+    machine.ok("lab held raw --end; lab held commands --end; umount /mnt/fat /mnt/ext")?;
+    record.case(machine, Case::NewOpen, may_be_read);
+    record.case(machine, Case::HotPlug, |machine| {
+        comes_later(machine, fat.trim())
+    });
+    record.case(machine, Case::PolicyEnd, |machine| {
+        scenario::insert(machine, &without(&["nfc"]), "")?;
+        each_says(machine, "works")?;
+        machine.ok(MOUNT)?;
+        expect(machine, MODES, "rw rw")
+    });
+    let read_only = record.finish();
+    read_only.and(nothing_is_lost(machine))
+}
+
+/// And no more than that.
+fn may_be_read(machine: &mut Machine) -> Result<()> {
+    each_says(machine, "EPERM")?;
+    machine.ok(&format!(
+        "! mount -w {FAT} /mnt/fat && ! mount -w {EXT} /mnt/ext"
+    ))?;
+    machine.ok(&format!(
+        "mount -r {FAT} /mnt/fat && mount -r {EXT} /mnt/ext"
+    ))?;
+    expect(machine, "cat /mnt/fat/note /mnt/ext/note", "kept kept")?;
+    machine.ok("umount /mnt/fat /mnt/ext").map(drop)
+}
+
+/// It is plugged in while a program waits for it, to write before anybody else can do anything.
+fn comes_later(machine: &mut Machine, name: &str) -> Result<()> {
+    let disk = machine.ok(&format!("realpath {FAT}"))?;
+    machine.ok(&format!(
+        "lab unplug {name} && systemd-run --quiet --unit=hammer -p StandardOutput=file:/srv/hammered \
+         lab try hammer --write {disk} --until /srv/enough && lab plug usb-storage-fat \
+         && udevadm wait --timeout=15 {FAT} && lab settle"
+    ))?;
+    may_be_read(machine)?;
+    let hammered = machine.ok(
+        "touch /srv/enough && timeout 20 sh -c 'while systemctl is-active --quiet hammer; do :; done' \
+         && cat /srv/hammered",
+    )?;
+    let refused = hammered.strip_prefix("open 0 refused ");
+    ensure!(
+        refused.is_some_and(|times| times.trim() != "0"),
+        "{disk}, to one who waits for it: {hammered}"
+    );
+    expect(machine, &format!("realpath {FAT}"), &disk)
+}
+
+/// Both are mounted, and programs have files open there. What they wrote is on the sticks when these go, though
+/// nobody asked for it to be written back.
+fn nothing_is_lost(machine: &mut Machine) -> Result<()> {
+    let mut record = Record::new("usb.storage", machine.system());
+    machine.ok(
+        "echo more >/mnt/fat/note && echo more >/mnt/ext/note \
+         && for each in fat ext; do : >/mnt/$each/open \
+         && lab hold node --path /mnt/$each/open --name $each && lab try use write $each --from held; done",
+    )?;
+    record.case(machine, Case::OpenBefore, |machine| {
+        scenario::insert(machine, &without(&["usb.storage"]), "")?;
+        expect(machine, "findmnt -n /mnt/fat; findmnt -n /mnt/ext; ls /dev/sd* 2>/dev/null; true", "")?;
+        expect(machine, ON_THEM, "more more")?;
+        let length = "mount -o loop,ro /srv/usb-storage.fat /mnt/look && stat -c %s /mnt/look/open; umount /mnt/look; \
+             debugfs -R 'stat open' /srv/usb-storage.ext4 2>/dev/null | grep -o 'Size: 4'";
+        expect(machine, length, "4 Size: 4")
+    });
+    machine.ok("lab held fat --end; lab held ext --end")?;
+    record.finish()
+}
