@@ -1,7 +1,7 @@
 //! How soon a USB device that is plugged in is decided on: from `usb_new_device`, with which the kernel takes it up,
 //! to the first write of its `authorized`. `usbguard-daemon` does the same in the same machine, before.
 //!
-//! Both have as many rules as the figure says, and none names the device but USBGuard's last, which names all.
+//! Both have as many rules as the figure says, and none names the device but `USBGuard`'s last, which names all.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ use crate::scenario;
 const DEVICE: &str = "usb-serial";
 const PLUGS: usize = 7;
 
-/// How often as fast as USBGuard we are at least, with one rule and with the most.
+/// How often as fast as `USBGuard` we are at least, with one rule and with the most.
 const FASTER: [f64; 2] = [3.0, 10.0];
 
 /// The keys of one daemon, by the number of rules.
@@ -71,7 +71,7 @@ cd /sys/kernel/tracing && echo mono >trace_clock && modprobe usbcore &&
 echo 'p:plugged usb_new_device' >kprobe_events && echo 'p:decided usbcore:authorized_store' >>kprobe_events &&
 echo 1 >events/kprobes/enable";
 
-/// As quick as ours is to be: its ratios to USBGuard, and how it grows.
+/// As quick as ours is to be: its ratios to `USBGuard`, and how it grows.
 fn ratios(ours: &[f64], theirs: &[f64], figures: &mut Vec<Figure>) -> Result<()> {
     let (Some((own_few, own_many)), Some((few, many))) = (ends(ours), ends(theirs)) else {
         anyhow::bail!("nothing was measured");
