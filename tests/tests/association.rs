@@ -126,10 +126,7 @@ fn a_policy_that_is_sent_holds_instead_of_the_cards(machine: &mut Machine) -> Re
     scenario::send(machine, LOOSE, "")?;
     is_on(machine)?;
     machine.ok("lab card remove && lab settle")?;
-    insert(machine, OFFICE, "--version 1")?;
-    is_on(machine).context("after the card of before was put in again")?;
-    let wrong = problems(machine)?;
-    ensure!(wrong.is_empty(), "the card is wrong: {wrong:?}");
+    is_on(machine).context("after the card came out")?;
     let many = format!("{OFFICE}{}", scenario::usb_rules(scenario::MOST_RULES - 1));
     scenario::send(machine, &many, "")?;
     is_off(machine)?;
