@@ -133,14 +133,7 @@ impl Revoke {
             }
             let is_known = before.iter().any(|(known, _)| *known == holder);
             if stopped == Ok(Stopped::Done) && !is_known {
-                let Holder {
-                    function,
-                    program,
-                    pid,
-                    uid,
-                    ..
-                } = &holder;
-                tracing::info!(%function, program, pid, uid, "was stopped using it");
+                log(&holder, "was stopped using it");
             }
             self.left.push((holder, stopped));
         }
@@ -165,14 +158,7 @@ impl Revoke {
         let known: Vec<&Holder> = self.left.iter().map(|(holder, _)| holder).collect();
         for holder in holders::mapped(&self.proc, closed, &known, kernel) {
             if !before.iter().any(|(known, _)| *known == holder) {
-                let Holder {
-                    function,
-                    program,
-                    pid,
-                    uid,
-                    ..
-                } = &holder;
-                tracing::warn!(%function, program, pid, uid, "has memory mapped of it, and no descriptor");
+                log(&holder, "has memory mapped of it, and no descriptor");
             }
             self.left.push((holder, Ok(Stopped::Mapped)));
         }
@@ -201,6 +187,18 @@ fn is_use_refused(held: &KernelState, function: Function) -> bool {
         .flat_map(|(_, hooks)| hooks)
         .filter(|hook| **hook != Hook::FileIoctlCompat)
         .all(|hook| held.hooks.contains(hook))
+}
+
+/// Notes what a program has to do with something closed.
+fn log(holder: &Holder, what: &str) {
+    let Holder {
+        function,
+        program,
+        pid,
+        uid,
+        ..
+    } = holder;
+    tracing::info!(%function, program, pid, uid, "{what}");
 }
 
 /// What is to be said against what became of one program's use. Where it could go on, another attempt
