@@ -36,17 +36,21 @@ mod settings;
 mod status;
 mod store;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+
+/// The settings by which the agent of a device goes. One that goes by others is not that agent: the guard keeps it
+/// out.
+const SETTINGS: &str = "/etc/cardwarden/agent.toml";
 
 /// The Cardwarden agent: enforces the policy of a company's smart card.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
     /// The settings; defaults hold where the file is missing.
-    #[arg(long, default_value = "/etc/cardwarden/agent.toml")]
+    #[arg(long, default_value = SETTINGS)]
     config: PathBuf,
     /// Nothing but what the agent starts for itself.
     #[command(subcommand)]
@@ -71,6 +75,10 @@ enum Part {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let is_usual = arguments.config == Path::new(SETTINGS);
+    if !is_usual || matches!(arguments.part, Some(Part::Probe)) {
+        enforce::bpf::guard::mark::lay_down();
+    }
     if let Some(Part::Probe) = &arguments.part {
         return prober::child::run();
     }

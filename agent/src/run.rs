@@ -145,6 +145,8 @@ struct Inputs {
     switched: Rc<Notify>,
     alarm: Alarm,
     refusals: Refusals,
+    /// Rung when the guard stands, or could not be had.
+    guard: Arc<Notify>,
 }
 
 async fn serve(config: &Path) -> Result<(), Error> {
@@ -158,12 +160,14 @@ async fn serve(config: &Path) -> Result<(), Error> {
             source,
         })?;
     }
-    let programs = Programs::open(settings.second_lock).map_err(Error::Kernel)?;
+    let folders = settings.folders(config);
+    let programs = Programs::open(settings.second_lock, &folders).map_err(Error::Kernel)?;
+    let guard = programs.bell();
     let refusals = programs
         .events()
         .map_err(Error::Kernel)
         .and_then(|events| Refusals::new(events).map_err(system("listen to refusals")))?;
-    let (mut reconciler, inputs) = assemble(settings, programs, refusals)?;
+    let (mut reconciler, inputs) = assemble(settings, programs, refusals, guard)?;
     if let Some(complaint) = complaint {
         reconciler.problem("settings", &format!("{complaint}. The defaults hold"));
     }
@@ -181,6 +185,7 @@ fn assemble(
     settings: Settings,
     programs: Programs,
     refusals: Refusals,
+    guard: Arc<Notify>,
 ) -> Result<(Owner, Inputs), Error> {
     let (identity, complaint) = identify(&settings).map_err(Error::Identity)?;
     let queue = Queue::open(&settings.state)
@@ -240,6 +245,7 @@ fn assemble(
         switched: nudged,
         alarm: Alarm::new().map_err(system("make a timer"))?,
         refusals,
+        guard,
     };
     Ok((owner, inputs))
 }
@@ -327,6 +333,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
                 owner.turn();
             }
             () = inputs.switched.notified() => owner.turn(),
+            () = inputs.guard.notified() => owner.turn(),
             rung = inputs.alarm.ring() => {
                 rung.map_err(system("read the timer"))?;
                 owner.on_alarm();

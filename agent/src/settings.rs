@@ -98,6 +98,17 @@ impl Settings {
         }
     }
 
+    /// The folders that are the agent's own, with that of its settings.
+    pub(crate) fn folders(&self, config: &Path) -> Vec<PathBuf> {
+        let floor = self.floor.parent().unwrap_or(&self.floor);
+        let config = config.parent().unwrap_or(config);
+        [&*self.state, floor, &self.runtime, config, &self.trust]
+            .into_iter()
+            .filter(|folder| folder.exists())
+            .map(Path::to_owned)
+            .collect()
+    }
+
     /// The kind of this device, in hostnamed's words for a chassis.
     pub(crate) fn kind(&self) -> String {
         self.kind.clone().unwrap_or_else(|| chassis().to_owned())

@@ -30,6 +30,7 @@ pub mod document;
 pub mod explain;
 pub mod facts;
 pub mod function;
+mod guarding;
 pub mod manifest;
 pub mod many;
 pub mod mo;
@@ -51,6 +52,7 @@ pub use decide::{
 };
 pub use document::Policy;
 pub use function::{Function, Verdict};
+pub use guarding::{Guarding, guarding};
 pub use manifest::{Account, CardIdentity, Group, GroupEntry, Manifest, Properties, Selectors};
 pub use plan::{Hook, Inventory, KernelState, Plan, Step, Table, goal, plan};
 pub use statement::{Authenticity, Endorsement, Proof, Release};

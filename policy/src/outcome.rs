@@ -55,6 +55,18 @@ pub enum Event {
         /// In words.
         problem: String,
     },
+    /// Somebody tried to undo what is in force, and was refused.
+    Guarded {
+        /// What was tried, as one word: `signal`, `trace`, `limits`, `bpf`, `map`, `file`, `mount`, `cgroup`,
+        /// `setting`, `switch`, `clock` or `lockdown`.
+        act: String,
+        /// The program's name (`comm`, at most 15 bytes).
+        program: String,
+        /// Its user.
+        uid: u32,
+        /// How often since this was last told, this time included.
+        times: u64,
+    },
     /// The company let the device go.
     Released {
         /// The company.

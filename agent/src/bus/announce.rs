@@ -69,7 +69,7 @@ impl Announcer {
         let at = at.as_second();
         self.agent
             .object
-            .denied(function.name(), reason, program, *pid, *uid, at)
+            .denied(function, reason, program, *pid, *uid, at)
             .await
     }
 }

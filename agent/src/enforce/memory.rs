@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use cardwarden_ebpf_abi::OpenFile;
 use cardwarden_policy::plan::Lacking;
-use cardwarden_policy::{Hook, KernelState, Step, Table};
+use cardwarden_policy::{Guarding, Hook, KernelState, Step, Table};
 
-use super::{Error, Kernel, Permission};
+use super::{Error, GuardState, Kernel, Permission};
 
 /// The kernel in memory.
 #[derive(Debug, Default)]
@@ -25,6 +25,9 @@ pub(crate) struct Memory {
     pub(crate) good_for: Option<usize>,
     /// What it cannot have.
     pub(crate) lacking: Lacking,
+    /// What is guarded, and how the guard stands when something is.
+    pub(crate) guarding: Option<Guarding>,
+    pub(crate) guarded: GuardState,
     /// Refusals by counter.
     pub(crate) counts: BTreeMap<u16, u64>,
 }
@@ -81,6 +84,14 @@ impl Kernel for Memory {
 
     fn retire(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn guard(&mut self, wanted: Option<Guarding>) {
+        self.guarding = wanted;
+    }
+
+    fn guarded(&mut self) -> GuardState {
+        self.guarded.clone()
     }
 
     fn refusals(&mut self, counter: u16) -> u64 {

@@ -29,7 +29,7 @@ use std::rc::Rc;
 use cardwarden_ebpf_abi::OpenFile;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::plan::Lacking;
-use cardwarden_policy::{Decision, Function, Hook, KernelState, Step, Table, Verdict};
+use cardwarden_policy::{Decision, Function, Guarding, Hook, KernelState, Step, Table, Verdict};
 use tokio::sync::Notify;
 
 use crate::devices::Found;
@@ -160,6 +160,13 @@ pub(crate) trait Kernel {
     /// does.
     fn retire(&mut self) -> Result<(), Error>;
 
+    /// Has what is in force, and the agent, guarded so; nothing, where nothing is to be. It takes a while, and
+    /// fails without harm to anything else.
+    fn guard(&mut self, wanted: Option<Guarding>);
+
+    /// How the guard stands.
+    fn guarded(&mut self) -> GuardState;
+
     /// How often something was refused, by counter.
     fn refusals(&mut self, counter: u16) -> u64;
 
@@ -169,6 +176,20 @@ pub(crate) trait Kernel {
 
     /// Takes the permission back.
     fn revoke_permit(&mut self);
+}
+
+/// How the guard stands.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum GuardState {
+    /// Nobody asks for it.
+    #[default]
+    Down,
+    /// It is on its way.
+    Rising,
+    /// It stands.
+    Up,
+    /// It could not be had: why.
+    Failed(String),
 }
 
 /// What the agent lets itself do with what is refused.
@@ -280,6 +301,31 @@ pub(crate) enum Error {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The agent cannot find out where it is at home.
+    #[error("cannot find out where {} is", path.display())]
+    Home {
+        /// Of what.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The agent cannot be marked as itself.
+    #[error("the guard cannot be told who is the agent")]
+    Mark {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A guard stands and does not know this program.
+    #[error(
+        "the guard of this device does not take this program for its agent ({problem}); what is in force stays; \
+         restart the device"
+    )]
+    Stranger {
+        /// What it is that differs.
+        problem: String,
     },
     /// The object that was built in lacks something.
     #[error("the built-in object has no `{name}`")]

@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cardwarden_ebpf_abi::guard::Act;
 use cardwarden_policy::clock::{HighWater, Reading};
 use cardwarden_policy::facts::Facts;
 use cardwarden_policy::manifest::Mandate;
@@ -46,7 +47,7 @@ use crate::clock;
 use crate::denial::{Denial, Fold};
 use crate::devices::Found;
 use crate::dm::{Link, Nudge, Queue};
-use crate::enforce::bpf::refusals::Refused;
+use crate::enforce::bpf::refusals::{Refused, Tried};
 use crate::enforce::revoke::Revoke;
 use crate::enforce::{Enforcer, Held, Kernel, Shortfall};
 use crate::facts::Wanted;
@@ -150,6 +151,8 @@ pub(crate) struct Reconciler<K, W> {
     /// What stops what was open before.
     revoke: Revoke,
     fold: Fold,
+    /// Of each act that the guard refused: when the companies were told, and how often it was since.
+    undone: BTreeMap<Act, (Option<Instant>, u64)>,
     /// The results of the last turn.
     last: Option<Turn>,
     /// What the udev rules were last told of each function: its verdict, and whether it is decided.
@@ -214,6 +217,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             problems: BTreeMap::new(),
             revoke: Revoke::new(std::path::Path::new("")),
             fold: Fold::default(),
+            undone: BTreeMap::new(),
             last: None,
             announced: BTreeMap::new(),
             unsettled: false,
@@ -327,33 +331,42 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     pub(crate) fn on_refusals(&mut self, batch: Vec<Refused>) {
         let now = Instant::now();
         for refused in batch {
-            let kind = (refused.function, refused.pid, refused.is_audited);
+            let kind = (refused.tried, refused.pid, refused.is_audited);
             let Some(folded) = self.fold.tell(kind, now) else {
                 continue;
             };
-            if refused.is_audited {
-                tracing::info!(
-                    function = %refused.function, program = refused.program, pid = refused.pid,
+            match refused.tried {
+                Tried::Function(function) if refused.is_audited => tracing::info!(
+                    %function, program = refused.program, pid = refused.pid,
                     uid = refused.uid, folded, "would have been refused"
-                );
-                continue;
+                ),
+                Tried::Function(function) => {
+                    let reason = self.reason_of(function);
+                    self.denied(refused, function.name(), reason, folded);
+                }
+                Tried::Undo(act) => {
+                    self.tell_of(act, &refused, folded);
+                    self.denied(refused, "guard", act.name().to_owned(), folded);
+                }
             }
-            let reason = self.reason_of(refused.function);
-            let denial = Denial {
-                function: refused.function,
-                reason,
-                program: refused.program,
-                pid: refused.pid,
-                uid: refused.uid,
-                at: clock::now(),
-            };
-            tracing::info!(
-                function = %denial.function, program = denial.program, pid = denial.pid,
-                uid = denial.uid, reason = denial.reason, folded, "refused"
-            );
-            if self.outputs.denials.send(denial).is_err() {
-                tracing::trace!("nobody listens to refusals");
-            }
+        }
+    }
+
+    fn denied(&self, refused: Refused, function: &'static str, reason: String, folded: u64) {
+        let denial = Denial {
+            function,
+            reason,
+            program: refused.program,
+            pid: refused.pid,
+            uid: refused.uid,
+            at: clock::now(),
+        };
+        tracing::info!(
+            function = denial.function, program = denial.program, pid = denial.pid,
+            uid = denial.uid, reason = denial.reason, folded, "refused"
+        );
+        if self.outputs.denials.send(denial).is_err() {
+            tracing::trace!("nobody listens to refusals");
         }
     }
 

@@ -1,7 +1,9 @@
 //! What really holds is told to each company's server once, and published.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
+use cardwarden_ebpf_abi::guard::Act;
 use cardwarden_policy::outcome::{Achieved, Event, FunctionOutcome, Tier};
 use cardwarden_policy::{Context, Function, Ruling, Standing, Verdict, decide};
 use jiff::Timestamp;
@@ -10,7 +12,11 @@ use super::verify::Verified;
 use super::{Reconciler, World};
 use crate::clock;
 use crate::enforce::Kernel;
+use crate::enforce::bpf::refusals::Refused;
 use crate::store::{Told, Untold};
+
+/// The time in which companies are told once of what the guard refuses.
+const GUARD_PAUSE: Duration = Duration::from_secs(60);
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Tells each company's server what is new of its own rulings; `false` when that could not be
@@ -63,6 +69,34 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             return false;
         }
         self.deliver()
+    }
+
+    /// Tells every company that somebody tried to undo what is in force: the first time at once, then what
+    /// comes within a minute as one, so that nobody fills the queue.
+    pub(super) fn tell_of(&mut self, act: Act, refused: &Refused, folded: u64) {
+        let now = Instant::now();
+        let (told, times) = self.undone.entry(act).or_insert((None, 0));
+        *times = times.saturating_add(folded).saturating_add(1);
+        if told.is_some_and(|told| now.saturating_duration_since(told) < GUARD_PAUSE) {
+            return;
+        }
+        *told = Some(now);
+        let event = Event::Guarded {
+            act: act.name().to_owned(),
+            program: refused.program.clone(),
+            uid: refused.uid,
+            times: std::mem::take(times),
+        };
+        let at = clock::now();
+        let news = self.state.associations.iter().map(|association| Untold {
+            association: association.id,
+            at,
+            event: event.clone(),
+        });
+        self.state.untold.extend(news);
+        if self.save() && !self.deliver() {
+            tracing::debug!("the companies are told at the next turn");
+        }
     }
 
     /// Hands what is untold to the queue of outcomes. What was saved but not handed over is handed

@@ -7,7 +7,7 @@ use cardwarden_policy::explain::chain;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::plan::unheld;
 use cardwarden_policy::{
-    Access, Decision, DeviceRuling, Function, Hook, Joint, KernelState, Plan, Step, goal, plan,
+    Access, Decision, DeviceRuling, Function, Hook, Joint, KernelState, Plan, Step, goal, guarding, plan,
 };
 use nix::errno::Errno;
 
@@ -72,6 +72,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.schedule(holds && told);
         self.stamp([entered, started, scanned, decided, applied, probed]);
         self.publish(functions);
+        self.guard(now.is_some());
     }
 
     /// Whether everything holds; what does not is tried again, after a new look at the kernel.
@@ -90,6 +91,15 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             tracing::info!(?short, ?missing, "will be tried again");
         }
         false
+    }
+
+    /// Has what holds now guarded: last of all, since it takes longer than everything before.
+    fn guard(&mut self, is_time_known: bool) {
+        let last = self.last.as_ref();
+        let wanted = last.and_then(|last| {
+            guarding(&self.standings, &last.joint.decision, is_time_known)
+        });
+        self.kernel.guard(wanted);
     }
 
     /// Says how long it took to bring a card into force that was put in.

@@ -8,7 +8,7 @@ use cardwarden_policy::{Function, Hook, Ruling, Table, Verdict};
 
 use super::{Reconciler, Turn, World};
 use crate::enforce::probe::Met;
-use crate::enforce::{Held, Kernel, Permission, Shortfall, enforcer};
+use crate::enforce::{GuardState, Held, Kernel, Permission, Shortfall, enforcer};
 
 /// What was found for one function.
 pub(super) struct Verified {
@@ -76,7 +76,12 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         };
         let held = ruling.verdict == Verdict::Disabled && achieved != Achieved::Failed;
         let best = switches().map(|(_, tier)| tier);
-        let best = best.chain(is_refused.then_some(Tier::KernelOpen)).min();
+        let by_programs = if self.kernel.guarded() == GuardState::Up {
+            Tier::Kernel
+        } else {
+            Tier::KernelOpen
+        };
+        let best = best.chain(is_refused.then_some(by_programs)).min();
         let (achieved, proof) = match achieved {
             Achieved::Enforced if best == Some(Tier::Node) => {
                 (Achieved::Partly, format!("{proof}; root passes it"))

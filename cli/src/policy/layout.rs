@@ -11,7 +11,7 @@ const WIDTH: usize = 100;
 /// One step to the right.
 const STEP: &str = "    ";
 /// The keys of a policy itself, in order.
-const OUTER: [&str; 11] = [
+const OUTER: [&str; 12] = [
     "organisation",
     "contact",
     "help",
@@ -19,6 +19,7 @@ const OUTER: [&str; 11] = [
     "validity",
     "audience",
     "companies",
+    "guard",
     "baseline",
     "remote",
     "rules",

@@ -6,6 +6,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod guard;
 mod verdict;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -33,8 +34,11 @@ pub const DISCIPLINES: usize = 32;
 pub const FAMILIES: usize = 64;
 /// `AF_IRDA`, `AF_BLUETOOTH` and `AF_NFC` (`include/linux/socket.h`).
 const CARRIERS: [u32; 3] = [23, 31, 39];
-/// Counters: one for each reason, and one for events that found the ring buffer full.
-pub const COUNTERS: u32 = 1057;
+/// Counters: one for each reason, one for what the guard refused, and one for events that found the ring
+/// buffer full.
+pub const COUNTERS: u32 = 1058;
+/// The counter of what the guard refused.
+pub const GUARD_COUNTER: u16 = 1056;
 /// The counter of events that found the ring buffer full.
 pub const DROPPED: u32 = COUNTERS - 1;
 /// Bytes of the ring buffer of denials: some 300 events.
@@ -71,6 +75,8 @@ pub const HOOK_FILE_PERMISSION: u8 = 6;
 pub const HOOK_SOCKET_USE: u8 = 7;
 /// Hook number of LSM `netlink_send`.
 pub const HOOK_NETLINK_SEND: u8 = 8;
+/// Hook number of the guard.
+pub const HOOK_GUARD: u8 = 9;
 
 /// Why something is refused, or told of.
 #[derive(
@@ -278,9 +284,9 @@ pub struct Denial {
     pub tgid: u32,
     /// Real user in the initial namespace.
     pub uid: u32,
-    /// Major of the node, or 0.
+    /// Major of the node, or 0; of the guard the [`guard::Act`].
     pub major: u32,
-    /// Minor of the node, or the socket family.
+    /// Minor of the node, or the socket family; of the guard what the act says.
     pub minor: u32,
     /// Which counter counted it.
     pub counter: u16,
@@ -303,13 +309,25 @@ pub struct Field {
     pub symbol: &'static str,
     /// The kernel's type.
     pub kernel_type: &'static str,
-    /// The member.
+    /// The member, or the way to it through members that are structures themselves.
     pub member: &'static str,
+}
+
+/// A number of one of the kernel's enumerations, read from its BTF like the fields. One that the kernel does
+/// not have is never met.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Value {
+    /// The global of the kernel object that takes the number.
+    pub symbol: &'static str,
+    /// The kernel's enumeration.
+    pub kernel_type: &'static str,
+    /// The name of the number.
+    pub name: &'static str,
 }
 
 /// Every field that the programs read. A program that reads one which the kernel does not tell of is not
 /// loaded; the others are.
-pub const FIELDS: [Field; 12] = [
+pub const FIELDS: [Field; 33] = [
     Field {
         symbol: "FILE_F_INODE",
         kernel_type: "file",
@@ -369,6 +387,146 @@ pub const FIELDS: [Field; 12] = [
         symbol: "VMA_VM_FILE",
         kernel_type: "vm_area_struct",
         member: "vm_file",
+    },
+    Field {
+        symbol: "FILE_DENTRY",
+        kernel_type: "file",
+        member: "f_path.dentry",
+    },
+    Field {
+        symbol: "PATH_DENTRY",
+        kernel_type: "path",
+        member: "dentry",
+    },
+    Field {
+        symbol: "PATH_MNT",
+        kernel_type: "path",
+        member: "mnt",
+    },
+    Field {
+        symbol: "MOUNT_SB",
+        kernel_type: "vfsmount",
+        member: "mnt_sb",
+    },
+    Field {
+        symbol: "DENTRY_PARENT",
+        kernel_type: "dentry",
+        member: "d_parent",
+    },
+    Field {
+        symbol: "DENTRY_INODE",
+        kernel_type: "dentry",
+        member: "d_inode",
+    },
+    Field {
+        symbol: "DENTRY_NAME",
+        kernel_type: "dentry",
+        member: "d_name.name",
+    },
+    Field {
+        symbol: "INODE_I_SB",
+        kernel_type: "inode",
+        member: "i_sb",
+    },
+    Field {
+        symbol: "INODE_I_INO",
+        kernel_type: "inode",
+        member: "i_ino",
+    },
+    Field {
+        symbol: "SUPER_S_DEV",
+        kernel_type: "super_block",
+        member: "s_dev",
+    },
+    Field {
+        symbol: "SUPER_S_MAGIC",
+        kernel_type: "super_block",
+        member: "s_magic",
+    },
+    Field {
+        symbol: "TASK_LEADER",
+        kernel_type: "task_struct",
+        member: "group_leader",
+    },
+    Field {
+        symbol: "TASK_PTRACE",
+        kernel_type: "task_struct",
+        member: "ptrace",
+    },
+    Field {
+        symbol: "TASK_FILTER",
+        kernel_type: "task_struct",
+        member: "seccomp.filter",
+    },
+    Field {
+        symbol: "TASK_NSPROXY",
+        kernel_type: "task_struct",
+        member: "nsproxy",
+    },
+    Field {
+        symbol: "FILTER_PREV",
+        kernel_type: "seccomp_filter",
+        member: "prev",
+    },
+    Field {
+        symbol: "FILTER_NOTIF",
+        kernel_type: "seccomp_filter",
+        member: "notif",
+    },
+    Field {
+        symbol: "NSPROXY_MNT",
+        kernel_type: "nsproxy",
+        member: "mnt_ns",
+    },
+    Field {
+        symbol: "MNT_NS_INUM",
+        kernel_type: "mnt_namespace",
+        member: "ns.inum",
+    },
+    Field {
+        symbol: "BINPRM_FILE",
+        kernel_type: "linux_binprm",
+        member: "file",
+    },
+    Field {
+        symbol: "MAP_NAME",
+        kernel_type: "bpf_map",
+        member: "name",
+    },
+];
+
+/// Every number that the programs compare with: what gives a program memory that is not its own
+/// (`enum lockdown_reason`, `include/linux/security.h`).
+pub const VALUES: [Value; 6] = [
+    Value {
+        symbol: "LOCK_DEV_MEM",
+        kernel_type: "lockdown_reason",
+        name: "LOCKDOWN_DEV_MEM",
+    },
+    Value {
+        symbol: "LOCK_PCI_ACCESS",
+        kernel_type: "lockdown_reason",
+        name: "LOCKDOWN_PCI_ACCESS",
+    },
+    Value {
+        symbol: "LOCK_IOPORT",
+        kernel_type: "lockdown_reason",
+        name: "LOCKDOWN_IOPORT",
+    },
+    Value {
+        symbol: "LOCK_MSR",
+        kernel_type: "lockdown_reason",
+        name: "LOCKDOWN_MSR",
+    },
+    Value {
+        symbol: "LOCK_BPF_WRITE_USER",
+        kernel_type: "lockdown_reason",
+        name: "LOCKDOWN_BPF_WRITE_USER",
+    },
+    Value {
+        symbol: "LOCK_DBG_WRITE_KERNEL",
+        kernel_type: "lockdown_reason",
+        name: "LOCKDOWN_DBG_WRITE_KERNEL",
     },
 ];
 

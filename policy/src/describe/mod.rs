@@ -9,7 +9,7 @@ mod words;
 use std::fmt;
 
 use self::words::{list, may, name, quoted, sentence, span};
-use crate::document::{Audience, Companies, Direction, Policy, Remote, Switch, Validity};
+use crate::document::{Audience, Companies, Direction, Guard, Policy, Remote, Switch, Validity};
 use crate::function::{Function, Verdict};
 
 pub use self::condition::condition;
@@ -48,6 +48,7 @@ pub fn policy(policy: &Policy) -> Vec<Paragraph> {
         ),
         ("For whom", vec![sentence(&audience(&policy.audience))]),
         ("Beside it", beside(policy.companies)),
+        ("Against root", unguarded(policy.guard)),
         ("Without a rule", vec![baseline(policy)]),
         ("Rules", rules),
         ("Tasks", tasks),
@@ -130,6 +131,14 @@ fn beside(companies: Companies) -> Vec<String> {
     match companies {
         Companies::One => Vec::new(),
         Companies::Several => vec![several.to_owned()],
+    }
+}
+
+fn unguarded(guard: Guard) -> Vec<String> {
+    let off = "Nothing keeps root from undoing what is enforced.";
+    match guard {
+        Guard::On => Vec::new(),
+        Guard::Off => vec![off.to_owned()],
     }
 }
 

@@ -59,6 +59,9 @@ pub struct Policy {
     /// Whether another company may have a say on the device, too.
     #[serde(skip_serializing_if = "is_default")]
     pub companies: Companies,
+    /// Whether what is enforced is guarded against root, too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub guard: Guard,
     /// What holds for a function when no rule speaks. A function that is not named is enabled; a
     /// part of `usb` that is not named is as `usb` is.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -88,6 +91,17 @@ pub enum Companies {
     One,
     /// Others, too. For each function the stricter verdict wins.
     Several,
+}
+
+/// Whether what is enforced is guarded: against being undone by root while the device is on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// It is.
+    #[default]
+    On,
+    /// It is not: for machines on which kernel programs, drivers or this agent are developed.
+    Off,
 }
 
 /// What a baseline or an operation does with a function.

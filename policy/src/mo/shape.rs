@@ -224,6 +224,12 @@ pub(super) const POLICY: &[Field] = &[
         "one or several: whether another company may have a say, too.",
     ),
     optional(
+        "Guard",
+        "guard",
+        Shape::Text,
+        "on or off: whether root is kept from undoing it.",
+    ),
+    optional(
         "Baseline",
         "baseline",
         Shape::Names,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cardwarden_policy::condition::Condition;
 use cardwarden_policy::document::{
-    Action, Audience, Companies, Direction, Notice, OnUnknown, Policy, Remote, Rule, Switch, Task,
+    Action, Audience, Companies, Direction, Guard, Notice, OnUnknown, Policy, Remote, Rule, Switch, Task,
 };
 use cardwarden_policy::facts::{
     CardPresence, Connection, Facts, Fingerprint, Fix, Mac, Network, Point, Power, PowerSource,
@@ -263,9 +263,11 @@ prop_compose! {
         zone in prop::option::of(prop::sample::select(ZONES.to_vec())),
         not_before in prop::option::of(instant()),
         companies in prop::sample::select(vec![Companies::One, Companies::Several]),
+        guard in prop::sample::select(vec![Guard::On, Guard::Off]),
     ) -> Policy {
         Policy {
             companies,
+            guard,
             organisation,
             contact,
             zone: zone.map(|zone| zone.to_owned().try_into().unwrap()),

@@ -175,6 +175,7 @@ async fn keep_one(
         Event::Associated { .. }
         | Event::Task { .. }
         | Event::Rejected { .. }
+        | Event::Guarded { .. }
         | Event::Released { .. } => None,
     };
     let body = serde_json::to_string(outcome)
@@ -216,7 +217,10 @@ async fn follow(
             sqlx::query("UPDATE association SET released_at = ? WHERE id = ?")
                 .bind(outcome.at.to_string())
         }
-        Event::Function(_) | Event::Task { .. } | Event::Rejected { .. } => return Ok(()),
+        Event::Function(_)
+        | Event::Task { .. }
+        | Event::Rejected { .. }
+        | Event::Guarded { .. } => return Ok(()),
     };
     query
         .bind(association.to_string())

@@ -331,7 +331,10 @@ fn shortened(mut event: Event) -> Event {
     match &mut event {
         Event::Function(outcome) => shorten(&mut outcome.proof),
         Event::Rejected { problem, .. } => shorten(problem),
-        Event::Associated { .. } | Event::Task { .. } | Event::Released { .. } => {}
+        Event::Associated { .. }
+        | Event::Task { .. }
+        | Event::Guarded { .. }
+        | Event::Released { .. } => {}
     }
     event
 }

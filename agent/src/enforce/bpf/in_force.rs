@@ -9,7 +9,7 @@ use cardwarden_ebpf_abi::{Decision, Watched};
 use cardwarden_policy::Table;
 
 use super::wire::Wire;
-use super::{open_map, table};
+use super::{loader, open_map, table};
 use crate::enforce::Error;
 
 type Outer = ArrayOfMaps<MapData, Inner>;
@@ -43,8 +43,8 @@ impl InForce {
     pub(super) fn open(folder: &Path) -> Result<Self, Error> {
         Ok(Self {
             folder: folder.to_owned(),
-            outer: open_map(folder, "DECISION", Map::ArrayOfMaps)?,
-            watched: open_map(folder, "WATCHED", Map::Array)?,
+            outer: open_map(folder, "CWD_DECISION", Map::ArrayOfMaps)?,
+            watched: open_map(folder, "CWD_WATCHED", Map::Array)?,
             seen: Seen::Unknown,
             ready: None,
             change: None,
@@ -58,7 +58,7 @@ impl InForce {
             self.seen = match self.outer.get(&0, 0) {
                 Ok(inner) => Seen::Decision(self.read(&inner)?),
                 Err(MapError::KeyNotFound) => Seen::Nothing,
-                Err(error) => return Err(access("DECISION")(error)),
+                Err(error) => return Err(access("CWD_DECISION")(error)),
             };
         }
         match &self.seen {
@@ -68,8 +68,8 @@ impl InForce {
     }
 
     fn read(&self, inner: &Inner) -> Result<Table, Error> {
-        let decision = inner.get(&0, 0).map_err(access("DECISION"))?;
-        let watched = self.watched.get(&0, 0).map_err(access("WATCHED"))?;
+        let decision = inner.get(&0, 0).map_err(access("CWD_DECISION"))?;
+        let watched = self.watched.get(&0, 0).map_err(access("CWD_WATCHED"))?;
         Ok(table::decode(&decision.0, &watched.0))
     }
 
@@ -85,15 +85,15 @@ impl InForce {
     pub(super) fn swap(&mut self, new: &Table) -> Result<(), Error> {
         let both = table::watched(&new.or(&self.table()?));
         let widen = self.watched.set(0, Wire(both), 0);
-        widen.map_err(access("WATCHED"))?;
+        widen.map_err(access("CWD_WATCHED"))?;
         let folder = self.folder.clone();
         let watched = table::watched(new);
         let put_in = move |inner: &Inner| {
-            let mut outer: Outer = open_map(&folder, "DECISION", Map::ArrayOfMaps)?;
-            outer.set(0, inner, 0).map_err(access("DECISION"))?;
-            let mut narrow: Watch = open_map(&folder, "WATCHED", Map::Array)?;
+            let mut outer: Outer = open_map(&folder, "CWD_DECISION", Map::ArrayOfMaps)?;
+            outer.set(0, inner, 0).map_err(access("CWD_DECISION"))?;
+            let mut narrow: Watch = open_map(&folder, "CWD_WATCHED", Map::Array)?;
             let narrowed = narrow.set(0, Wire(watched), 0);
-            narrowed.map_err(access("WATCHED"))
+            narrowed.map_err(access("CWD_WATCHED"))
         };
         match self.ready.take() {
             // Its moment has come: here, since a thread may get its turn late on a busy machine.
@@ -135,9 +135,10 @@ impl InForce {
 /// Makes an inner map of a decision.
 fn make(table: &Table) -> Result<Inner, Error> {
     let decision = table::encode(table)?;
-    let mut inner: Inner = Array::create(1, 0).map_err(access("DECISION"))?;
+    let made = loader::make_inner("CWD_INNER").map_err(access("CWD_DECISION"))?;
+    let mut inner = Inner::try_from(Map::Array(made)).map_err(access("CWD_DECISION"))?;
     let fill = inner.set(0, Wire(*decision), 0);
-    fill.map_err(access("DECISION")).map(|()| inner)
+    fill.map_err(access("CWD_DECISION")).map(|()| inner)
 }
 
 const fn access(map: &'static str) -> impl FnOnce(MapError) -> Error {

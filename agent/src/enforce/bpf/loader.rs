@@ -8,7 +8,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use aya::maps::MapData;
+use aya::maps::{MapData, MapError};
 use aya::programs::ProgramError;
 use cardwarden_ebpf_abi::Decision;
 use cardwarden_policy::Hook;
@@ -118,13 +118,11 @@ fn is_needless(program: &str, error: &Error) -> bool {
 
 /// Makes the outer map of the decisions, unless it is there.
 fn make_decision(folder: &Path) -> Result<(), Error> {
-    let pin = folder.join("DECISION");
+    let pin = folder.join("CWD_DECISION");
     if pin.exists() {
         return Ok(());
     }
-    let size = u32::try_from(size_of::<Decision>()).unwrap_or(u32::MAX);
-    let template = aya_obj::Map::new_from_params(MAP_TYPE_ARRAY, 4, size, 1, 0);
-    let template = MapData::create(template, "template", None).map_err(|source| Error::Map {
+    let template = make_inner("template").map_err(|source| Error::Map {
         path: pin.display().to_string(),
         source: Box::new(source),
     })?;
@@ -132,4 +130,11 @@ fn make_decision(folder: &Path) -> Result<(), Error> {
         path: pin.display().to_string(),
         source,
     })
+}
+
+/// Makes an inner map, without type information like every other.
+pub(super) fn make_inner(name: &str) -> Result<MapData, MapError> {
+    let size = u32::try_from(size_of::<Decision>()).unwrap_or(u32::MAX);
+    let shape = aya_obj::Map::new_from_params(MAP_TYPE_ARRAY, 4, size, 1, 0);
+    MapData::create(shape, name, None)
 }

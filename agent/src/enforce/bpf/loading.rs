@@ -6,7 +6,7 @@ use cardwarden_policy::Hook;
 use cardwarden_policy::explain::chain;
 
 use super::loader::Failure;
-use super::{MAPPED_FILES, OPEN_FILES, Programs, loader};
+use super::{MAPPED_FILES, OPEN_FILES, Programs, guard, loader};
 use crate::enforce::Error;
 
 impl Programs {
@@ -34,6 +34,9 @@ impl Programs {
         };
         let hooks = Hook::ALL.into_iter().filter(is_wanted);
         let programs = hooks.map(Hook::program).chain([OPEN_FILES, MAPPED_FILES]);
+        let has_lsm = self.can_have(Hook::SocketCreate);
+        let of_guard = guard::programs::all().filter(|_| has_lsm);
+        let programs = programs.chain(of_guard.map(|one| one.name));
         programs
             .filter(|program| !loader::pin(&self.folder, program).exists())
             .collect()

@@ -6,6 +6,7 @@
 //! ([`Kernel::retire`]): refusals add up, so there is no gap.
 
 mod attach;
+pub(crate) mod guard;
 mod in_force;
 pub(crate) mod loader;
 mod loading;
@@ -17,6 +18,7 @@ mod table;
 mod wire;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use aya::maps::{Array, Map, MapData, MapError, RingBuf};
@@ -24,11 +26,13 @@ use aya::programs::links::PinnedLink;
 use cardwarden_ebpf_abi::{OpenFile, PERMIT_LOOK, PERMIT_PROBE, PERMIT_USE, Permit};
 use cardwarden_policy::explain::chain;
 use cardwarden_policy::plan::Lacking;
-use cardwarden_policy::{Hook, KernelState, Step, Table};
+use cardwarden_policy::{Guarding, Hook, KernelState, Step, Table};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
-use super::{Error, Kernel, Permission};
+use super::{Error, GuardState, Kernel, Permission};
 use attach::link_pin;
+use guard::Guard;
 use in_force::InForce;
 use loader::Failure;
 use wire::Wire;
@@ -55,12 +59,14 @@ pub(crate) struct Programs {
     loading: Option<JoinHandle<Result<Vec<Failure>, Error>>>,
     refusals: Array<MapData, u64>,
     permit: Array<MapData, Wire<Permit>>,
+    guard: Guard,
 }
 
 impl Programs {
     /// Opens what an earlier run left, or makes the maps. Attaches nothing. `second_lock` says
-    /// whether `file_open` may be asked for.
-    pub(crate) fn open(second_lock: bool) -> Result<Self, Error> {
+    /// whether `file_open` may be asked for; `folders` are the agent's own.
+    pub(crate) fn open(second_lock: bool, folders: &[PathBuf]) -> Result<Self, Error> {
+        guard::admits_us(folders)?;
         let hash = Sha256::digest(object::BYTES);
         let build = hash
             .iter()
@@ -79,8 +85,9 @@ impl Programs {
             in_force: InForce::open(&folder)?,
             under_way: Vec::new(),
             loading: None,
-            refusals: open_map(&folder, "REFUSALS", Map::Array)?,
-            permit: open_map(&folder, "PERMIT", Map::Array)?,
+            refusals: open_map(&folder, "CWD_REFUSALS", Map::Array)?,
+            permit: open_map(&folder, "CWD_PERMIT", Map::Array)?,
+            guard: Guard::open(&folder, folders),
             folder,
             second_lock,
             lacking: lacking(),
@@ -89,7 +96,12 @@ impl Programs {
 
     /// The ring buffer of refusals.
     pub(crate) fn events(&self) -> Result<RingBuf<MapData>, Error> {
-        open_map(&self.folder, "EVENTS", Map::RingBuf)
+        open_map(&self.folder, "CWD_EVENTS", Map::RingBuf)
+    }
+
+    /// Rung when the guard has risen, or could not.
+    pub(crate) fn bell(&self) -> Arc<Notify> {
+        self.guard.bell()
     }
 
     fn can_have(&self, hook: Hook) -> bool {
@@ -297,6 +309,17 @@ impl Kernel for Programs {
         Ok(())
     }
 
+    fn guard(&mut self, wanted: Option<Guarding>) {
+        match self.lacking.hooks.get(&Hook::SocketCreate) {
+            Some(why) => self.guard.cannot(why),
+            None => self.guard.keep(wanted),
+        }
+    }
+
+    fn guarded(&mut self) -> GuardState {
+        self.guard.state()
+    }
+
     fn refusals(&mut self, counter: u16) -> u64 {
         self.refusals
             .get(&u32::from(counter), 0)
@@ -325,7 +348,7 @@ impl Kernel for Programs {
         self.permit
             .set(0, Wire(permit), 0)
             .map_err(|source| Error::Access {
-                map: "PERMIT",
+                map: "CWD_PERMIT",
                 source: Box::new(source),
             })
     }

@@ -6,6 +6,7 @@ use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use cardwarden_policy::explain::chain;
 
+use super::guard::programs::hook_of;
 use super::{MAPPED_FILES, offsets};
 use crate::enforce::Error;
 
@@ -13,7 +14,17 @@ use crate::enforce::Error;
 pub(super) static BYTES: &[u8] =
     aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/programs.o"));
 /// Its maps; each is pinned under its name.
-pub(super) const MAPS: [&str; 5] = ["DECISION", "WATCHED", "REFUSALS", "EVENTS", "PERMIT"];
+pub(super) const MAPS: [&str; 9] = [
+    "CWD_DECISION",
+    "CWD_WATCHED",
+    "CWD_REFUSALS",
+    "CWD_EVENTS",
+    "CWD_PERMIT",
+    "CWD_HOME",
+    "CWD_GUARDED",
+    "CWD_LEARNT",
+    "CWD_MARK",
+];
 /// The object as far as it is loaded.
 pub(super) struct Object {
     ebpf: Ebpf,
@@ -34,7 +45,8 @@ impl Object {
             None => Vec::new(),
         };
         let mut loader = EbpfLoader::new();
-        loader.btf(None);
+        // aya has no type of its own for the storage of tasks; it makes the map all the same.
+        loader.btf(None).allow_unsupported_maps();
         for name in MAPS {
             loader.map_pin_path(name, folder.join(name));
         }
@@ -61,7 +73,7 @@ impl Object {
         let loaded = if let Program::CgroupDevice(program) = program {
             program.load()
         } else if let Program::Lsm(program) = program {
-            known(types).and_then(|types| program.load(name, types))
+            known(types).and_then(|types| program.load(hook_of(name).unwrap_or(name), types))
         } else if let Program::Iter(program) = program {
             let over = if name == MAPPED_FILES {
                 "task_vma"

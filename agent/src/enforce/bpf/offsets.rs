@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use btfparse::{Offset, Readable, TypeInformation};
-use cardwarden_ebpf_abi::FIELDS;
+use btfparse::{Integer32Value, Offset, Readable, TypeInformation, TypeVariant};
+use cardwarden_ebpf_abi::{FIELDS, VALUES, Value};
 
 use crate::enforce::Error;
 
@@ -30,7 +30,7 @@ impl Readable for Image {
     }
 }
 
-/// The offset of each of [`FIELDS`] that the kernel tells of, in bytes.
+/// The offset of each of [`FIELDS`] that the kernel tells of, in bytes, and the number of each of [`VALUES`].
 pub(super) fn resolve() -> Result<Vec<(&'static str, u32)>, Error> {
     resolve_in(Path::new(BTF))
 }
@@ -42,7 +42,7 @@ fn resolve_in(path: &Path) -> Result<Vec<(&'static str, u32)>, Error> {
         .map_err(|error| missing(format!("anything ({}: {error})", path.display())))?;
     let types =
         TypeInformation::new(&image).map_err(|error| missing(format!("anything ({error:?})")))?;
-    let offsets = FIELDS
+    let offsets: Vec<(&'static str, u32)> = FIELDS
         .iter()
         .filter_map(|field| {
             let name = format!("{}.{}", field.kernel_type, field.member);
@@ -58,5 +58,21 @@ fn resolve_in(path: &Path) -> Result<Vec<(&'static str, u32)>, Error> {
             }
         })
         .collect();
-    Ok(offsets)
+    let values = VALUES.iter().filter_map(|value| number(&types, *value));
+    Ok(offsets.into_iter().chain(values).collect())
+}
+
+/// A number of an enumeration, where this kernel has it.
+fn number(types: &TypeInformation, value: Value) -> Option<(&'static str, u32)> {
+    let variant = types.from_id(types.id_of(value.kernel_type)?)?;
+    let TypeVariant::Enum(kinds) = variant else {
+        return None;
+    };
+    let list = kinds.named_value_list();
+    let found = list.iter().find(|one| one.name == value.name)?;
+    let number = match found.value {
+        Integer32Value::Signed(number) => number.cast_unsigned(),
+        Integer32Value::Unsigned(number) => number,
+    };
+    Some((value.symbol, number))
 }

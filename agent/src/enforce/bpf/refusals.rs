@@ -4,6 +4,7 @@ use std::io;
 
 use aya::maps::{MapData, RingBuf};
 use cardwarden_ebpf_abi::Denial as Record;
+use cardwarden_ebpf_abi::guard::{Act, GUARD};
 use nix::time::{ClockId, clock_gettime};
 use tokio::io::unix::AsyncFd;
 use zerocopy::FromBytes as _;
@@ -16,11 +17,20 @@ use crate::ready::readable;
 /// counted.
 const BATCH: usize = 64;
 
+/// What somebody tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub(crate) enum Tried {
+    /// To use a function.
+    Function(Function),
+    /// To undo what is in force.
+    Undo(Act),
+}
+
 /// One refusal, as the kernel told it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Refused {
-    /// The function.
-    pub(crate) function: Function,
+    /// What was tried.
+    pub(crate) tried: Tried,
     /// Which counter counted it.
     pub(crate) counter: u16,
     /// The program's name.
@@ -72,13 +82,21 @@ fn parse(bytes: &[u8]) -> Option<Refused> {
         .take_while(|byte| *byte != 0)
         .collect::<Vec<u8>>();
     Some(Refused {
-        function: super::table::function(record.function)?,
+        tried: tried(&record)?,
         counter: record.counter,
         program: String::from_utf8_lossy(&name).into_owned(),
         pid: record.tgid,
         uid: record.uid,
         is_audited: record.audited != 0,
     })
+}
+
+fn tried(record: &Record) -> Option<Tried> {
+    if record.function == GUARD {
+        let act = Act::ALL.into_iter().find(|act| act.number() == record.major);
+        return act.map(Tried::Undo);
+    }
+    super::table::function(record.function).map(Tried::Function)
 }
 
 /// `CLOCK_BOOTTIME` in nanoseconds.

@@ -4,12 +4,20 @@
 
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use aya::maps::MapData;
+
 /// `BPF_MAP_CREATE` (`enum bpf_cmd`, `include/uapi/linux/bpf.h`).
 const MAP_CREATE: libc::c_long = 0;
+/// `BPF_MAP_UPDATE_ELEM`.
+const MAP_UPDATE: libc::c_long = 2;
+/// `BPF_MAP_DELETE_ELEM`.
+const MAP_DELETE: libc::c_long = 3;
+/// `BPF_MAP_FREEZE`.
+const MAP_FREEZE: libc::c_long = 22;
 /// `BPF_OBJ_PIN`.
 const OBJ_PIN: libc::c_long = 6;
 /// `BPF_LINK_CREATE`.
@@ -28,6 +36,18 @@ struct MapCreate {
     max_entries: u32,
     map_flags: u32,
     inner_map_fd: RawFd,
+    numa_node: u32,
+    map_name: [u8; 16],
+}
+
+/// The part of `union bpf_attr` that commands on the elements of a map read.
+#[repr(C)]
+struct Element {
+    map_fd: RawFd,
+    unused: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
 }
 
 /// The part of `union bpf_attr` that `BPF_LINK_CREATE` reads.
@@ -77,9 +97,61 @@ pub(super) fn make_outer_and_pin(template: BorrowedFd<'_>, pin: &Path) -> io::Re
         max_entries: 1,
         map_flags: 0,
         inner_map_fd: template.as_raw_fd(),
+        numa_node: 0,
+        map_name: *b"CWD_DECISION\0\0\0\0",
     };
     let fd = RawFd::try_from(bpf(MAP_CREATE, &create)?).map_err(io::Error::other)?;
     pin_new(fd, pin)
+}
+
+/// A descriptor of this process, by which maps know it.
+pub(super) fn this_process() -> io::Result<OwnedFd> {
+    let process = libc::c_long::from(std::process::id());
+    // SAFETY: the call takes two numbers and gives a new descriptor.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sets the value of a process in a storage of tasks.
+pub(super) fn put<T: zerocopy::IntoBytes + zerocopy::Immutable>(
+    map: &MapData,
+    process: &OwnedFd,
+    value: &T,
+) -> io::Result<()> {
+    let value = value.as_bytes().as_ptr();
+    element(MAP_UPDATE, map, process.as_raw_fd(), value).map(drop)
+}
+
+/// Removes the value of a process from a storage of tasks.
+pub(super) fn remove(map: &MapData, process: &OwnedFd) -> io::Result<()> {
+    element(MAP_DELETE, map, process.as_raw_fd(), std::ptr::null()).map(drop)
+}
+
+fn element(
+    command: libc::c_long,
+    map: &MapData,
+    key: RawFd,
+    value: *const u8,
+) -> io::Result<libc::c_long> {
+    let address = |address: usize| u64::try_from(address).map_err(io::Error::other);
+    let element = Element {
+        map_fd: map.fd().as_fd().as_raw_fd(),
+        unused: 0,
+        key: address(std::ptr::from_ref(&key).addr())?,
+        value: address(value.addr())?,
+        flags: 0,
+    };
+    bpf(command, &element)
+}
+
+/// Keeps a map from being changed by anybody (`BPF_MAP_FREEZE`).
+pub(super) fn freeze(map: &MapData) -> io::Result<()> {
+    bpf(MAP_FREEZE, &map.fd().as_fd().as_raw_fd()).map(drop)
 }
 
 /// Pins what a command has just made, and closes the descriptor: the pin holds it from now on.

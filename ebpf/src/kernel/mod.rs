@@ -1,13 +1,18 @@
-//! Typed pointers into the kernel. The only file that follows them.
+//! Typed pointers into the kernel. The only module that follows them.
 //!
 //! Offsets are globals that the agent fills from the running kernel's BTF before it loads the
 //! object (`abi::FIELDS`). With a known constant the verifier checks each access against the type
 //! that the hook's argument has, so a wrong offset fails to load instead of reading something
 //! else.
 
+mod path;
+mod task;
+
 use aya_ebpf::Global;
 use aya_ebpf::helpers::{bpf_seq_write, bpf_sock_from_file};
 use aya_ebpf::programs::LsmContext;
+
+pub use path::{Dentry, FileSystem, Map, Mount, Path};
 
 /// Not an offset: a program whose offsets were not filled in does not load.
 ///

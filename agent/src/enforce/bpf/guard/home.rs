@@ -1,0 +1,195 @@
+//! Where the agent is at home, in the kernel's own numbers.
+//!
+//! What `stat(2)` says of a file is not always by what the kernel knows it (overlayfs, btrfs), so a program at
+//! `file_open` is asked: it notes the next file that this thread opens.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Array, Map, MapData};
+use aya::programs::Lsm;
+use cardwarden_ebpf_abi::guard::{CODE, FOLDERS, Home, Learnt, Place};
+
+use super::super::wire::Wire;
+use super::super::{loader, open_map};
+use super::programs::LEARN;
+use crate::enforce::Error;
+
+/// What glibc asks for names of hosts besides its own code.
+const NAMES: &str = "/etc/nsswitch.conf";
+
+/// Asks where files are.
+pub(super) struct Learner {
+    answer: Array<MapData, Wire<Learnt>>,
+    /// Attached for as long as this lives.
+    _program: Lsm,
+}
+
+impl Learner {
+    /// Attaches the program.
+    pub(super) fn new(folder: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Program {
+            name: LEARN.name.to_owned(),
+            source: Box::new(source),
+        };
+        let answer = open_map(folder, "CWD_LEARNT", Map::Array)?;
+        let mut program = Lsm::from_pin(loader::pin(folder, LEARN.name)).map_err(failed)?;
+        program.attach().map_err(failed)?;
+        Ok(Self {
+            answer,
+            _program: program,
+        })
+    }
+
+    /// Where a file or folder is.
+    pub(super) fn place(&mut self, path: &Path) -> io::Result<Place> {
+        let process = u64::from(std::process::id());
+        let thread = u64::try_from(nix::unistd::gettid().as_raw()).unwrap_or_default();
+        let asked = Learnt {
+            pid_tgid: process << 32 | thread,
+            place: Place::default(),
+        };
+        self.answer
+            .set(0, Wire(asked), 0)
+            .map_err(io::Error::other)?;
+        let opened = File::options()
+            .read(true)
+            .custom_flags(nix::fcntl::OFlag::O_NOCTTY.bits())
+            .open(path);
+        let answer = self.answer.get(&0, 0).map_err(io::Error::other)?;
+        self.answer
+            .set(0, Wire(Learnt::default()), 0)
+            .map_err(io::Error::other)?;
+        opened?;
+        if answer.0.place.device == 0 {
+            return Err(io::Error::other("the kernel did not tell where it is"));
+        }
+        Ok(answer.0.place)
+    }
+}
+
+/// The agent's home: its folders, and all that it runs code of.
+pub(super) fn find(folder: &Path, folders: &[PathBuf]) -> Result<Home, Error> {
+    let mut learner = Learner::new(folder)?;
+    let mut at = |path: &Path| {
+        learner.place(path).map_err(|source| Error::Home {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let mut home = Home {
+        executable: at(Path::new("/proc/self/exe"))?,
+        pins: at(folder)?.device,
+        mounts: namespace("/proc/1/ns/mnt")?,
+        ..Home::default()
+    };
+    let code = code().map_err(|source| Error::Home {
+        path: "/proc/self/maps".into(),
+        source,
+    })?;
+    fill(&mut home.code, CODE, &code, &mut at)?;
+    fill(&mut home.folders, FOLDERS, folders, &mut at)?;
+    Ok(home)
+}
+
+fn fill(
+    places: &mut [Place],
+    room: usize,
+    paths: &[PathBuf],
+    at: &mut impl FnMut(&Path) -> Result<Place, Error>,
+) -> Result<(), Error> {
+    if paths.len() > room {
+        return Err(Error::TooMany {
+            what: "files of the agent's own",
+        });
+    }
+    for (place, path) in places.iter_mut().zip(paths) {
+        *place = at(path)?;
+    }
+    Ok(())
+}
+
+/// The number of a namespace.
+pub(super) fn namespace(path: &str) -> Result<u32, Error> {
+    let failed = |source| Error::Home {
+        path: path.into(),
+        source,
+    };
+    let number = std::fs::metadata(path).map_err(failed)?.ino();
+    u32::try_from(number).map_err(|error| failed(io::Error::other(error)))
+}
+
+/// Every file that this process runs code of, or may come to: what it has mapped, and what the C library takes in
+/// when it looks for a host.
+fn code() -> io::Result<Vec<PathBuf>> {
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let mut paths: BTreeSet<PathBuf> = maps.lines().filter_map(mapped).collect();
+    let library = paths
+        .iter()
+        .find(|path| file_name(path).starts_with("libc.so"));
+    let modules: Vec<PathBuf> = match library.and_then(|path| path.parent()) {
+        Some(folder) => hosts(&std::fs::read_to_string(NAMES).unwrap_or_default())
+            .map(|name| folder.join(format!("libnss_{name}.so.2")))
+            .filter(|path| path.exists())
+            .collect(),
+        None => Vec::new(),
+    };
+    paths.extend(modules);
+    Ok(paths.into_iter().collect())
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// The file of a line of `/proc/PID/maps` that may be executed.
+fn mapped(line: &str) -> Option<PathBuf> {
+    let mut words = line.split_ascii_whitespace();
+    let (_range, rights) = (words.next()?, words.next()?);
+    let path = line.get(line.find('/')?..)?;
+    let is_there = rights.contains('x') && !path.ends_with(" (deleted)");
+    is_there.then(|| path.into())
+}
+
+/// Whom the C library asks for a host, in the words of nsswitch.conf(5).
+fn hosts(settings: &str) -> impl Iterator<Item = &str> {
+    let line = settings.lines().find_map(|line| line.trim().strip_prefix("hosts:"));
+    let words = line.unwrap_or_default().split_ascii_whitespace();
+    words.filter(|word| word.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_executed_is_code() {
+        let line = "7f0000-7f1000 r-xp 00001000 fd:01 1234   /usr/lib/x86_64-linux-gnu/libc.so.6";
+        assert_eq!(mapped(line), Some("/usr/lib/x86_64-linux-gnu/libc.so.6".into()));
+        for line in [
+            "7f0000-7f1000 r--p 00001000 fd:01 1234   /usr/lib/libc.so.6",
+            "7f0000-7f1000 r-xp 00000000 00:00 0      [vdso]",
+            "7f0000-7f1000 r-xp 00001000 fd:01 1234   /usr/lib/old.so (deleted)",
+            "",
+        ] {
+            assert_eq!(mapped(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_modules_for_hosts_are_the_words_of_their_line() {
+        let settings = "passwd: files\nhosts: files mdns4_minimal [NOTFOUND=return] dns\n";
+        let found: Vec<&str> = hosts(settings).collect();
+        assert_eq!(found, ["files", "mdns4_minimal", "dns"]);
+        assert_eq!(hosts("").count(), 0);
+    }
+
+    #[test]
+    fn this_process_runs_its_own_code() {
+        let code = code().unwrap();
+        assert!(code.contains(&std::env::current_exe().unwrap()));
+    }
+}

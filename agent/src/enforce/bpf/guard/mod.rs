@@ -1,0 +1,305 @@
+//! The guard: keeps what is in force, and the agent, from everybody else ([`cardwarden_ebpf_abi::guard`]).
+//!
+//! It rises in a thread, since attaching two dozen programs takes longer than a card's reader has patience,
+//! and holds on without the agent like all that is pinned.
+
+pub(crate) mod mark;
+mod home;
+pub(crate) mod programs;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use aya::maps::{Array, Map, MapData, MapError};
+use aya::programs::Lsm;
+use aya::programs::links::{FdLink, PinnedLink};
+use cardwarden_ebpf_abi::guard::{
+    GUARD_AGENT, GUARD_CLOCK, GUARD_DEVICES, GUARD_GADGET, GUARD_INFRARED, GUARD_RADIO, Guarded,
+    Home,
+};
+use cardwarden_policy::Guarding;
+use cardwarden_policy::explain::chain;
+use tokio::sync::Notify;
+
+use super::wire::Wire;
+use super::{PINS, loader, open_map, syscall};
+use crate::enforce::{Error, GuardState};
+use programs::{CLOCK, GuardProgram, STANDING};
+
+/// The guard, as the agent sees it.
+pub(super) struct Guard {
+    folder: PathBuf,
+    /// The agent's folders.
+    folders: Vec<PathBuf>,
+    stance: Stance,
+    /// Rung when it has risen, or failed to.
+    risen: Arc<Notify>,
+}
+
+enum Stance {
+    Down,
+    Rising(Guarding, JoinHandle<Result<(), Error>>),
+    Up(Guarding),
+    /// Why, and when it was.
+    Failed(String, Instant),
+    /// This machine cannot have it.
+    Lacking(String),
+}
+
+/// How long to wait before it is tried again.
+const AGAIN: Duration = Duration::from_secs(300);
+
+impl Guard {
+    /// Finds it as an earlier run left it. `folders` are the agent's own.
+    pub(super) fn open(folder: &Path, folders: &[PathBuf]) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            folders: with_pins(folders),
+            stance: Stance::Down,
+            risen: Arc::default(),
+        }
+    }
+
+    /// Rung when the state has changed by itself.
+    pub(super) fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.risen)
+    }
+
+    /// Has it keep this; nothing, where nothing is wanted.
+    pub(super) fn keep(&mut self, wanted: Option<Guarding>) {
+        self.finish();
+        let Some(wanted) = wanted else {
+            self.lower();
+            return;
+        };
+        if matches!(&self.stance, Stance::Failed(_, at) if at.elapsed() < AGAIN) {
+            return;
+        }
+        match &self.stance {
+            Stance::Up(now) if *now == wanted => {}
+            Stance::Up(_) => {
+                let change = aim(&self.folder, wanted);
+                self.stance = match change {
+                    Ok(()) => Stance::Up(wanted),
+                    Err(error) => failed(chain(&error)),
+                };
+            }
+            Stance::Rising(..) => {}
+            Stance::Down | Stance::Failed(..) | Stance::Lacking(_) => self.rise(wanted),
+        }
+    }
+
+    /// Notes that this machine cannot have it.
+    pub(super) fn cannot(&mut self, why: &str) {
+        self.stance = Stance::Lacking(why.to_owned());
+    }
+
+    /// How it stands.
+    pub(super) fn state(&mut self) -> GuardState {
+        self.finish();
+        match &self.stance {
+            Stance::Down => GuardState::Down,
+            Stance::Rising(..) => GuardState::Rising,
+            Stance::Up(_) => GuardState::Up,
+            Stance::Failed(why, _) | Stance::Lacking(why) => GuardState::Failed(why.clone()),
+        }
+    }
+
+    fn rise(&mut self, wanted: Guarding) {
+        let (folder, folders) = (self.folder.clone(), self.folders.clone());
+        let bell = Arc::clone(&self.risen);
+        let rise = move || {
+            let risen = raise(&folder, &folders, wanted);
+            bell.notify_one();
+            risen
+        };
+        self.stance = match Builder::new().name("guard".to_owned()).spawn(rise) {
+            Ok(thread) => Stance::Rising(wanted, thread),
+            Err(error) => failed(error.to_string()),
+        };
+    }
+
+    /// Takes note of what a thread has come to.
+    fn finish(&mut self) {
+        match std::mem::replace(&mut self.stance, Stance::Down) {
+            Stance::Rising(wanted, thread) if thread.is_finished() => {
+                self.stance = match thread.join() {
+                    Ok(Ok(())) => {
+                        tracing::info!("the guard stands");
+                        Stance::Up(wanted)
+                    }
+                    Ok(Err(error)) => {
+                        tracing::warn!("no guard: {}", chain(&error));
+                        failed(chain(&error))
+                    }
+                    Err(_panic) => failed("it ended before its time".to_owned()),
+                };
+            }
+            other => self.stance = other,
+        }
+    }
+
+    /// Lets everything go.
+    fn lower(&mut self) {
+        if let Stance::Rising(_, thread) = std::mem::replace(&mut self.stance, Stance::Down) {
+            // It is soon done; what it attached is let go below.
+            drop(thread.join());
+        }
+        for one in STANDING.into_iter().chain([CLOCK]) {
+            let pin = link(&self.folder, one);
+            if pin.exists()
+                && let Err(error) = detach(&pin)
+            {
+                tracing::warn!("{} still stands: {error}", one.name);
+                self.stance = failed(error.to_string());
+            }
+        }
+    }
+}
+
+fn failed(why: String) -> Stance {
+    Stance::Failed(why, Instant::now())
+}
+
+/// Whether the guard of an earlier start, where one stands, knows this process as the agent, and this process
+/// sees what that one saw: another start may have other libraries, or other folders under the same names.
+pub(super) fn admits_us(folders: &[PathBuf]) -> Result<(), Error> {
+    let Ok(builds) = std::fs::read_dir(PINS) else {
+        return Ok(());
+    };
+    for build in builds.filter_map(Result::ok) {
+        let folder = build.path();
+        if !STANDING.iter().any(|one| link(&folder, *one).exists()) {
+            continue;
+        }
+        let home = open_map(&folder, "CWD_HOME", Map::Array);
+        let home: Array<MapData, Wire<Home>> = home.map_err(|error| Error::Stranger {
+            problem: chain(&error),
+        })?;
+        let known = home.get(&0, 0).map_err(access("CWD_HOME"))?.0;
+        let found = home::find(&folder, &with_pins(folders))?;
+        let is_same = (found.folders, found.pins, found.mounts)
+            == (known.folders, known.pins, known.mounts);
+        if !is_same {
+            return Err(Error::Stranger {
+                problem: "its folders are not those that the guard keeps".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The agent's folders, and that of the pins of every build.
+fn with_pins(folders: &[PathBuf]) -> Vec<PathBuf> {
+    folders.iter().cloned().chain([PINS.into()]).collect()
+}
+
+/// Where the link of a program is pinned.
+fn link(folder: &Path, program: GuardProgram) -> PathBuf {
+    folder.join(format!("link_{}", program.name))
+}
+
+fn detach(pin: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    drop(PinnedLink::from_pin(pin)?.unpin()?);
+    Ok(())
+}
+
+/// Brings it up, from whatever an earlier run left.
+fn raise(folder: &Path, folders: &[PathBuf], wanted: Guarding) -> Result<(), Error> {
+    let missing: Vec<&str> = programs::all()
+        .map(|one| one.name)
+        .filter(|name| !loader::pin(folder, name).exists())
+        .collect();
+    if !missing.is_empty() {
+        loader::load(folder, &missing)?;
+    }
+    settle_in(folder, folders)?;
+    mark::give(folder).map_err(|source| Error::Mark { source })?;
+    aim(folder, wanted)?;
+    for one in STANDING {
+        attach(folder, one)?;
+    }
+    Ok(())
+}
+
+/// Says where the agent is at home, unless that is said.
+fn settle_in(folder: &Path, folders: &[PathBuf]) -> Result<(), Error> {
+    let mut home: Array<MapData, Wire<Home>> = open_map(folder, "CWD_HOME", Map::Array)?;
+    let known = home.get(&0, 0).map_err(access("CWD_HOME"))?;
+    if known.0.executable.device != 0 {
+        return Ok(());
+    }
+    let found = home::find(folder, folders)?;
+    let kept = home.set(0, Wire(found), 0);
+    kept.map_err(access("CWD_HOME"))?;
+    let frozen = MapData::from_pin(folder.join("CWD_HOME")).map_err(access("CWD_HOME"))?;
+    syscall::freeze(&frozen).map_err(|source| Error::Mark { source })
+}
+
+/// Says what is guarded beside the agent, and has the clock's program follow.
+fn aim(folder: &Path, wanted: Guarding) -> Result<(), Error> {
+    let mut guarded: Array<MapData, Wire<Guarded>> = open_map(folder, "CWD_GUARDED", Map::Array)?;
+    let now = guarded.get(&0, 0).map_err(access("CWD_GUARDED"))?;
+    let new = Guarded {
+        what: bits(wanted),
+        mounts: home::namespace("/proc/self/ns/mnt")?,
+        ..now.0
+    };
+    guarded.set(0, Wire(new), 0).map_err(access("CWD_GUARDED"))?;
+    if wanted.clock {
+        return attach(folder, CLOCK);
+    }
+    let pin = link(folder, CLOCK);
+    if pin.exists()
+        && let Err(error) = detach(&pin)
+    {
+        tracing::warn!("the clock is still kept: {error}");
+    }
+    Ok(())
+}
+
+const fn bits(wanted: Guarding) -> u32 {
+    const fn bit(is_on: bool, bit: u32) -> u32 {
+        if is_on { bit } else { 0 }
+    }
+    GUARD_AGENT
+        | bit(wanted.devices, GUARD_DEVICES)
+        | bit(wanted.radio, GUARD_RADIO)
+        | bit(wanted.infrared, GUARD_INFRARED)
+        | bit(wanted.gadget, GUARD_GADGET)
+        | bit(wanted.clock, GUARD_CLOCK)
+}
+
+/// Attaches a program and pins its link, unless it is attached. A hook that this kernel does not have leaves
+/// open what it would keep, which the log says.
+fn attach(folder: &Path, one: GuardProgram) -> Result<(), Error> {
+    let pin = link(folder, one);
+    if pin.exists() {
+        return Ok(());
+    }
+    let program = loader::pin(folder, one.name);
+    if !program.exists() {
+        tracing::warn!("this kernel has no `{}`: not guarded: {}", one.hook, one.keeps);
+        return Ok(());
+    }
+    let failed = |source| Error::Program {
+        name: one.name.to_owned(),
+        source: Box::new(source),
+    };
+    let mut program = Lsm::from_pin(&program).map_err(failed)?;
+    let id = program.attach().map_err(failed)?;
+    let attached: FdLink = program.take_link(id).map_err(failed)?.into();
+    attached.pin(&pin).map(drop).map_err(|source| Error::Pin {
+        path: pin.display().to_string(),
+        source: Box::new(source),
+    })
+}
+
+const fn access(map: &'static str) -> impl FnOnce(MapError) -> Error {
+    move |source| Error::Access {
+        map,
+        source: Box::new(source),
+    }
+}

@@ -1,0 +1,79 @@
+//! Mounts. What is mounted or unmounted in other namespaces changes nothing for the agent.
+
+use aya_ebpf::macros::lsm;
+use aya_ebpf::programs::LsmContext;
+use cardwarden_ebpf_abi::guard::{Act, GUARD_AGENT, SYSFS};
+
+use super::files::is_home;
+use super::{guards, refuse};
+use crate::kernel::{FileSystem, Mount, Path, Task};
+use crate::{GUARDED, HOME};
+
+/// `MNT_DETACH` (`include/linux/fs.h`): with all that is mounted below.
+const DETACH: u32 = 2;
+
+#[lsm(hook = "sb_mount")]
+pub fn guard_mount(ctx: LsmContext) -> i32 {
+    onto(Path::argument(&ctx, 1), ctx.arg(5))
+}
+
+#[lsm(hook = "move_mount")]
+pub fn guard_move(ctx: LsmContext) -> i32 {
+    let earlier: i32 = ctx.arg(2);
+    if earlier < 0 || !guards(GUARD_AGENT) {
+        return earlier;
+    }
+    let from = Path::argument(&ctx, 0).mount().file_system();
+    if holds_pins(from) && is_shared() {
+        return refuse(Act::Mount, 0);
+    }
+    onto(Path::argument(&ctx, 1), earlier)
+}
+
+#[lsm(hook = "sb_umount")]
+pub fn guard_unmount(ctx: LsmContext) -> i32 {
+    let (flags, earlier): (u32, i32) = (ctx.arg(1), ctx.arg(2));
+    if earlier < 0 || !guards(GUARD_AGENT) {
+        return earlier;
+    }
+    let mounted = Mount::of(&ctx).file_system();
+    let goes_with_it = flags & DETACH != 0 && (mounted.magic() == SYSFS || is_root(mounted));
+    if (holds_pins(mounted) || goes_with_it) && is_shared() {
+        return refuse(Act::Mount, 1);
+    }
+    0
+}
+
+/// Covering the pins, or what the agent keeps.
+#[inline(always)]
+fn onto(path: Path, earlier: i32) -> i32 {
+    if earlier < 0 || !guards(GUARD_AGENT) {
+        return earlier;
+    }
+    let place = path.dentry();
+    if (holds_pins(path.mount().file_system()) || is_home(place)) && is_shared() {
+        return refuse(Act::Mount, 0);
+    }
+    0
+}
+
+/// Whether who asks sees what the agent sees.
+#[inline(always)]
+fn is_shared() -> bool {
+    let mounts = Task::current().mounts();
+    let (Some(home), Some(guarded)) = (HOME.get(0), GUARDED.get(0)) else {
+        return false;
+    };
+    mounts == home.mounts || mounts == guarded.mounts
+}
+
+#[inline(always)]
+fn holds_pins(mounted: FileSystem) -> bool {
+    matches!(HOME.get(0), Some(home) if mounted.device() == home.pins)
+}
+
+/// Whether the agent's own executable is on it: all else is mounted below.
+#[inline(always)]
+fn is_root(mounted: FileSystem) -> bool {
+    matches!(HOME.get(0), Some(home) if mounted.device() == home.executable.device)
+}
