@@ -89,10 +89,7 @@ mod tests {
             assert_eq!(fold.tell((CAMERA, pid, false), start), Some(0));
             assert!(fold.0.len() <= MOST);
         }
-        assert_eq!(
-            fold.tell((CAMERA, 99_999, false), start + PAUSE),
-            Some(0)
-        );
+        assert_eq!(fold.tell((CAMERA, 99_999, false), start + PAUSE), Some(0));
         assert_eq!(fold.0.len(), 1);
     }
 }

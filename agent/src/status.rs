@@ -224,6 +224,8 @@ pub(crate) struct Status {
     pub(crate) generation: u64,
     /// Whether every input known so far is applied and verified.
     pub(crate) settled: bool,
+    /// How the guard stands, in one word.
+    pub(crate) guard: &'static str,
     /// How the device stands.
     pub(crate) posture: Posture,
     /// `urn:uuid:…`.
@@ -254,6 +256,7 @@ impl Status {
         Self {
             generation: 0,
             settled: false,
+            guard: "down",
             posture: Posture::Unmanaged,
             device: identity.device.clone(),
             association_id: identity.association,

@@ -62,6 +62,9 @@ pub trait Agent {
     /// Whether every input known so far is applied and verified.
     #[zbus(property)]
     fn settled(&self) -> zbus::Result<bool>;
+    /// What keeps root from undoing what is in force: `up`, `rising`, `down` or `failed`.
+    #[zbus(property)]
+    fn guard(&self) -> zbus::Result<String>;
     /// Rises with every change.
     #[zbus(property)]
     fn generation(&self) -> zbus::Result<u64>;

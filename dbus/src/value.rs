@@ -108,6 +108,7 @@ pub struct Agent {
     pub version: String,
     pub posture: String,
     pub settled: bool,
+    pub guard: String,
     pub generation: u64,
     pub device: String,
     pub association_id: String,

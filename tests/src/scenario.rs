@@ -20,6 +20,12 @@ notify = "No pictures and no radio in the office."
 /// A policy that switches nothing off.
 pub const LOOSE: &str = "contact = \"security@b-company.example\"\n";
 
+/// The same policy for a machine on which root may undo what is in force: where a law is about something else than
+/// the guard.
+pub fn unguarded(policy: &str) -> String {
+    format!("guard = \"off\"\n{policy}")
+}
+
 const DEVICES: &str = "set -e\nlab plug camera\nlab plug bluetooth\nmkdir /srv/copies\nmknod -m 666 /srv/copies/camera c 81 0\nlab settle\n";
 
 /// A copy of the camera's node that everybody may open as far as its mode goes, made before any card.

@@ -97,10 +97,10 @@ fn a_full_disk_leaves_in_force_what_was(machine: &mut Machine) -> Result<()> {
     insert(machine, OFFICE, "--version 9")?;
     is_off(machine)?;
     machine.ok("cp /var/lib/lab/cards/b-company.card /run/kept.card")?;
-    machine.sh("dd if=/dev/zero of=/var/lib/cardwarden/filler bs=64k; dd if=/dev/zero of=/var/lib/cardwarden/filler2 bs=1")?;
+    machine.sh("dd if=/dev/zero of=/var/lib/lab/filler bs=64k; dd if=/dev/zero of=/var/lib/lab/filler2 bs=1")?;
     machine.ok("systemctl restart cardwardend && cardwarden wait --settled --timeout 30")?;
     is_off(machine)?;
-    machine.ok("rm /var/lib/cardwarden/filler /var/lib/cardwarden/filler2")?;
+    machine.ok("rm /var/lib/lab/filler /var/lib/lab/filler2")?;
     insert(machine, LOOSE, "--version 10")?;
     is_on(machine)
 }

@@ -193,6 +193,11 @@ impl AgentObject {
     }
 
     #[zbus(property)]
+    fn guard(&self) -> &'static str {
+        self.read(|status| status.guard)
+    }
+
+    #[zbus(property)]
     fn generation(&self) -> u64 {
         self.read(|status| status.generation)
     }

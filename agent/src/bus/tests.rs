@@ -57,6 +57,7 @@ pub(super) fn status(generation: u64, denials: u64) -> Published {
     Arc::new(Status {
         generation,
         settled: true,
+        guard: "up",
         posture: Posture::Enforcing,
         device: "urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e".to_owned(),
         association_id: Uuid::nil(),

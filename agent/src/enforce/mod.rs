@@ -190,6 +190,20 @@ pub(crate) enum GuardState {
     Up,
     /// It could not be had: why.
     Failed(String),
+    /// This machine lacks what it takes.
+    Lacking,
+}
+
+impl GuardState {
+    /// The word for it, as shown everywhere.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Rising => "rising",
+            Self::Up => "up",
+            Self::Failed(_) | Self::Lacking => "failed",
+        }
+    }
 }
 
 /// What the agent lets itself do with what is refused.

@@ -362,8 +362,13 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             at: clock::now(),
         };
         tracing::info!(
-            function = denial.function, program = denial.program, pid = denial.pid,
-            uid = denial.uid, reason = denial.reason, folded, "refused"
+            function = denial.function,
+            program = denial.program,
+            pid = denial.pid,
+            uid = denial.uid,
+            reason = denial.reason,
+            folded,
+            "refused"
         );
         if self.outputs.denials.send(denial).is_err() {
             tracing::trace!("nobody listens to refusals");

@@ -12,7 +12,7 @@ use cardwarden_policy::{Function, Source, Standing, Verdict, Verified};
 use super::verify::Verified as Held;
 use super::{Reconciler, World};
 use crate::clock;
-use crate::enforce::Kernel;
+use crate::enforce::{GuardState, Kernel};
 use crate::status::{AssociationStatus, CardProof, FunctionStatus, Posture, Status};
 use crate::store::Association;
 
@@ -38,9 +38,11 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     }
 
     fn send(&mut self, functions: BTreeMap<Function, FunctionStatus>) {
+        let guard = self.kernel.guarded();
         let mut status = Status {
             generation: self.generation,
-            settled: self.retry.is_none(),
+            settled: self.retry.is_none() && guard != GuardState::Rising,
+            guard: guard.name(),
             posture: self.posture(&functions),
             device: self.identity.device.clone(),
             association_id: self

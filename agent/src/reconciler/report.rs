@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::verify::Verified;
 use super::{Reconciler, World};
 use crate::clock;
-use crate::enforce::Kernel;
 use crate::enforce::bpf::refusals::Refused;
+use crate::enforce::{GuardState, Kernel};
 use crate::store::{Told, Untold};
 
 /// The time in which companies are told once of what the guard refuses.
@@ -20,8 +20,11 @@ const GUARD_PAUSE: Duration = Duration::from_secs(60);
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Tells each company's server what is new of its own rulings; `false` when that could not be
-    /// kept for it.
+    /// kept for it. While the guard is on its way it waits: a moment later all is better held, and told once.
     pub(super) fn tell(&mut self, functions: &BTreeMap<Function, Verified>) -> bool {
+        if self.kernel.guarded() == GuardState::Rising {
+            return self.deliver();
+        }
         let at = clock::now();
         let before = self.state.clone();
         let outcome = |verified: &Verified| verified.outcome.clone();

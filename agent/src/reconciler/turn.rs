@@ -7,7 +7,8 @@ use cardwarden_policy::explain::chain;
 use cardwarden_policy::outcome::Tier;
 use cardwarden_policy::plan::unheld;
 use cardwarden_policy::{
-    Access, Decision, DeviceRuling, Function, Hook, Joint, KernelState, Plan, Step, goal, guarding, plan,
+    Access, Decision, DeviceRuling, Function, Hook, Joint, KernelState, Plan, Step, goal, guarding,
+    plan,
 };
 use nix::errno::Errno;
 
@@ -15,7 +16,9 @@ use super::verify::Verified;
 use super::{FIRST_RETRY, LONGEST_RETRY, Reconciler, Turn, World};
 use crate::devices::Found;
 use crate::enforce::probe::Met;
-use crate::enforce::{Enforcer, Error, Goal, Held, Kernel, Permission, Shortfall, enforcer};
+use crate::enforce::{
+    Enforcer, Error, Goal, GuardState, Held, Kernel, Permission, Shortfall, enforcer,
+};
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Looks at everything, and brings into force what follows.
@@ -68,11 +71,11 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.announce(&turn, &functions);
         let holds = self.check(&turn, &functions);
         self.last = Some(turn);
+        self.guard(now.is_some());
         let told = self.tell(&functions);
         self.schedule(holds && told);
         self.stamp([entered, started, scanned, decided, applied, probed]);
         self.publish(functions);
-        self.guard(now.is_some());
     }
 
     /// Whether everything holds; what does not is tried again, after a new look at the kernel.
@@ -93,13 +96,21 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         false
     }
 
-    /// Has what holds now guarded: last of all, since it takes longer than everything before.
+    /// Has what holds now guarded: after everything else, since it takes longer.
     fn guard(&mut self, is_time_known: bool) {
         let last = self.last.as_ref();
-        let wanted = last.and_then(|last| {
-            guarding(&self.standings, &last.joint.decision, is_time_known)
-        });
+        let wanted =
+            last.and_then(|last| guarding(&self.standings, &last.joint.decision, is_time_known));
         self.kernel.guard(wanted);
+        match self.kernel.guarded() {
+            GuardState::Failed(why) => {
+                let text = format!("root can undo what is in force: there is no guard: {why}");
+                self.problem("guard", &text);
+            }
+            GuardState::Down | GuardState::Rising | GuardState::Up | GuardState::Lacking => {
+                self.solved("guard");
+            }
+        }
     }
 
     /// Says how long it took to bring a card into force that was put in.

@@ -14,6 +14,7 @@ use super::{instant, some};
 pub(crate) struct Status<'a> {
     generation: u64,
     settled: bool,
+    guard: &'a str,
     posture: &'a str,
     version: &'a str,
     device: &'a str,
@@ -118,6 +119,7 @@ impl<'a> From<&'a Snapshot> for Status<'a> {
         Self {
             generation: agent.generation,
             settled: agent.settled,
+            guard: &agent.guard,
             posture: &agent.posture,
             version: &agent.version,
             device: &agent.device,

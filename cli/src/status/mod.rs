@@ -125,6 +125,7 @@ pub(crate) mod tests {
                 version: "0.1.0".to_owned(),
                 posture: "enforcing".to_owned(),
                 settled: true,
+                guard: "up".to_owned(),
                 generation: 12,
                 device: "urn:uuid:6e8b1a52-6f3c-4d54-9f4e-1f2a3b4c5d6e".to_owned(),
                 association_id: "0d1f6a8e-8f0a-4d7b-9a51-3e1f7c1d2b3a".to_owned(),

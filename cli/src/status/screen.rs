@@ -80,8 +80,24 @@ impl Screen {
         for known in &agent.associations {
             self.company(&mut lines, known);
         }
+        self.guard(&mut lines, agent);
         lines.append(&self.waiting(agent));
         lines
+    }
+
+    /// Whether what is off can be undone, once a company has a say.
+    fn guard(&self, lines: &mut Lines, agent: &Agent) {
+        if agent.associations.is_empty() {
+            return;
+        }
+        let text = match agent.guard.as_str() {
+            "up" => "stands: nobody undoes it while the device is on".to_owned(),
+            "rising" => "on its way".to_owned(),
+            "down" => "off, as the policy says: root can undo it".to_owned(),
+            "failed" => self.paint.bad("none: root can undo it"),
+            other => self.paint.bad(&harmless(other)),
+        };
+        lines.pair("Guard", &text);
     }
 
     /// Who has a say, and whom to ask.

@@ -129,6 +129,10 @@ pub struct Home {
     pub pins: u32,
     /// The mount namespace of everybody (`mnt_namespace.ns.inum`).
     pub mounts: u32,
+    /// The file system at the root of all (`s_dev`).
+    pub root: u32,
+    /// Unused; zero.
+    pub reserved: u32,
 }
 
 impl Home {
@@ -148,8 +152,8 @@ impl Home {
 pub struct Guarded {
     /// Of the `GUARD_` bits.
     pub what: u32,
-    /// The agent's own mount namespace.
-    pub mounts: u32,
+    /// Unused; zero.
+    pub reserved: u32,
     /// Another executable that is the agent as well: the next version of it.
     pub successor: Place,
 }
@@ -335,7 +339,7 @@ fn has<const N: usize>(names: &[u64; N], of: u64) -> bool {
 pub const OF_SYSTEMD: [u32; 5] = [1, 6, 9, 15, 18];
 
 const _: () = assert!(size_of::<Place>() == 16);
-const _: () = assert!(size_of::<Home>() == 16 + 16 * CODE + 16 * FOLDERS + 8);
+const _: () = assert!(size_of::<Home>() == 16 + 16 * CODE + 16 * FOLDERS + 16);
 const _: () = assert!(size_of::<Guarded>() == 24);
 const _: () = assert!(size_of::<Learnt>() == 24);
 const _: () = assert!(size_of::<Mark>() == 8);
@@ -348,7 +352,14 @@ mod tests {
     fn a_name_is_told_from_every_other_that_the_kernel_has() {
         assert_eq!(name(b""), BASIS);
         assert_ne!(name(b"authorized"), name(b"authorized_default"));
-        for free in [&b"power"[..], b"uevent", b"control", b"brightness", b"", b"id"] {
+        for free in [
+            &b"power"[..],
+            b"uevent",
+            b"control",
+            b"brightness",
+            b"",
+            b"id",
+        ] {
             assert_eq!(switch(name(free)), 0);
         }
         assert_eq!(switch(name(b"authorized")), GUARD_DEVICES);

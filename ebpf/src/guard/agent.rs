@@ -6,7 +6,7 @@ use aya_ebpf::macros::lsm;
 use aya_ebpf::programs::LsmContext;
 use cardwarden_ebpf_abi::guard::{Act, GUARD_AGENT, Mark, OF_SYSTEMD, STARTING, TRUSTED};
 
-use super::{guards, is_agent, mark, refuse};
+use super::{guards, is_agent, is_ours, mark, refuse};
 use crate::kernel::{File, Task};
 use crate::{GUARDED, HOME, MARK, REFUSED};
 
@@ -104,14 +104,19 @@ pub fn guard_signal(ctx: LsmContext) -> i32 {
     refuse(Act::Signal, signal)
 }
 
-/// Tracing, and what asks for the same right: reading memory, taking descriptors.
+/// Tracing, and what asks for the same right: reading memory, taking descriptors. So does what only looks, such as
+/// following `/proc/PID/ns/mnt` into the agent's mounts; it is refused without a word, since the journal looks at
+/// every process that writes to it.
 #[lsm(hook = "ptrace_access_check")]
 pub fn guard_trace(ctx: LsmContext) -> i32 {
     let (mode, earlier): (u32, i32) = (ctx.arg(1), ctx.arg(2));
-    if earlier < 0 || mode & ATTACH == 0 {
+    if earlier < 0 || !guards(GUARD_AGENT) || !is_agent(Task::of(&ctx).leader()) || is_ours() {
         return earlier;
     }
-    keep(&ctx, earlier, Act::Trace)
+    if mode & ATTACH == 0 {
+        return REFUSED;
+    }
+    refuse(Act::Trace, 0)
 }
 
 /// `nice(2)`, `setpriority(2)`.

@@ -11,7 +11,7 @@ use cardwarden_ebpf_abi::guard::{
 
 use super::{guards, refuse};
 use crate::kernel::{Dentry, File, Path, Task};
-use crate::{GUARDED, HOME, LEARNT};
+use crate::{GUARDED, HOME, LEARNT, REFUSED};
 
 /// `FMODE_WRITE` (`include/linux/fs.h`).
 const WRITE: u32 = 2;
@@ -38,7 +38,9 @@ pub fn guard_learn(ctx: LsmContext) -> i32 {
     };
     // SAFETY: the map's value stays while the program runs; one thread of the agent's reads it.
     let learnt = unsafe { &mut *learnt };
-    if learnt.pid_tgid != 0 && learnt.pid_tgid == bpf_get_current_pid_tgid() {
+    let asks = learnt.pid_tgid != 0 && learnt.pid_tgid == bpf_get_current_pid_tgid();
+    // Of a file of overlayfs, that below it is opened next.
+    if asks && learnt.place.device == 0 {
         learnt.place = File::of(&ctx).inode().place();
     }
     earlier
@@ -86,9 +88,12 @@ fn cgroup(dentry: Dentry) -> i32 {
     if !guards(GUARD_AGENT) {
         return 0;
     }
+    let is_systemd = Task::current().process() == 1;
     match guard::cgroup(dentry.parent().name(), dentry.name()) {
         Grouped::Anybody => 0,
-        Grouped::Systemd if Task::current().process() == 1 => 0,
+        Grouped::Systemd if is_systemd => 0,
+        // It thaws every group that it starts something in, which is nothing to tell of.
+        Grouped::Nobody if is_systemd => REFUSED,
         Grouped::Systemd | Grouped::Nobody => refuse(Act::Cgroup, 0),
     }
 }

@@ -7,7 +7,7 @@ use cardwarden_ebpf_abi::guard::{Act, GUARD_AGENT, SYSFS};
 use super::files::is_home;
 use super::{guards, refuse};
 use crate::kernel::{FileSystem, Mount, Path, Task};
-use crate::{GUARDED, HOME};
+use crate::HOME;
 
 /// `MNT_DETACH` (`include/linux/fs.h`): with all that is mounted below.
 const DETACH: u32 = 2;
@@ -57,14 +57,11 @@ fn onto(path: Path, earlier: i32) -> i32 {
     0
 }
 
-/// Whether who asks sees what the agent sees.
+/// Whether it is everybody's namespace. The agent has one of its own, made of this one when it starts; nobody else
+/// gets into it (`agent::guard_trace`).
 #[inline(always)]
 fn is_shared() -> bool {
-    let mounts = Task::current().mounts();
-    let (Some(home), Some(guarded)) = (HOME.get(0), GUARDED.get(0)) else {
-        return false;
-    };
-    mounts == home.mounts || mounts == guarded.mounts
+    matches!(HOME.get(0), Some(home) if Task::current().mounts() == home.mounts)
 }
 
 #[inline(always)]
@@ -72,8 +69,8 @@ fn holds_pins(mounted: FileSystem) -> bool {
     matches!(HOME.get(0), Some(home) if mounted.device() == home.pins)
 }
 
-/// Whether the agent's own executable is on it: all else is mounted below.
+/// Whether all else is mounted below.
 #[inline(always)]
 fn is_root(mounted: FileSystem) -> bool {
-    matches!(HOME.get(0), Some(home) if mounted.device() == home.executable.device)
+    matches!(HOME.get(0), Some(home) if mounted.device() == home.root)
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use cardwarden_policy::condition::Condition;
 use cardwarden_policy::document::{
-    Action, Audience, Companies, Direction, Guard, Notice, OnUnknown, Policy, Remote, Rule, Switch, Task,
+    Action, Audience, Companies, Direction, Guard, Notice, OnUnknown, Policy, Remote, Rule, Switch,
+    Task,
 };
 use cardwarden_policy::facts::{
     CardPresence, Connection, Facts, Fingerprint, Fix, Mac, Network, Point, Power, PowerSource,

@@ -8,6 +8,7 @@
 mod arbitrary;
 mod deciding;
 mod describing;
+mod guarding;
 mod planning;
 mod selecting;
 mod signed;

@@ -96,6 +96,7 @@ fn added(with: &[f64], without: &[f64]) -> Result<f64> {
 pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
     let States {
         revoking,
+        guarded,
         everything,
         nothing,
         alone,
@@ -124,6 +125,16 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
             210.0,
         ),
         ("kernel.open_instructions_unrestricted", unrestricted, 0.0),
+        (
+            "kernel.guard_instructions",
+            added(&guarded.plain, &everything.plain)?,
+            210.0,
+        ),
+        (
+            "kernel.guard_instructions_socket",
+            added(&guarded.sockets, &everything.sockets)?,
+            0.0,
+        ),
         (
             "kernel.socket_instructions",
             added(&everything.sockets, &nothing.sockets)?,
@@ -156,6 +167,8 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
 struct States {
     /// Everything is off, and somebody has open what is off.
     revoking: Counts,
+    /// Everything is off, and guarded.
+    guarded: Counts,
     /// Everything is off.
     everything: Counts,
     /// Nothing is off.
@@ -171,11 +184,15 @@ impl States {
         machine.ok("for name in a b c; do echo some text >/srv/$name; done")?;
         machine.ok("touch /run/a /run/b /run/c /run/d /run/e")?;
         machine.ok("lab plug camera && lab hold node --path /dev/video0 --name before")?;
-        scenario::insert(&mut machine, EVERYTHING, "")?;
+        let unguarded = scenario::unguarded(EVERYTHING);
+        scenario::insert(&mut machine, &unguarded, "")?;
         scenario::expect(&mut machine, "lab try bluetooth", "EPERM")?;
         let revoking = Counts::take(&mut machine)?;
         machine.ok("lab held before --end")?;
         machine.ok(NOBODY)?;
+        scenario::insert(&mut machine, EVERYTHING, "")?;
+        let guarded = Counts::take(&mut machine)?;
+        scenario::insert(&mut machine, &unguarded, "")?;
         let everything = Counts::take(&mut machine)?;
         machine.ok("lab release && lab settle")?;
         scenario::expect(&mut machine, "lab try bluetooth", "open")?;
@@ -187,6 +204,7 @@ impl States {
         let again = Counts::take(&mut machine)?;
         Ok(Self {
             revoking,
+            guarded,
             everything,
             nothing: nothing.least(&again),
             alone,

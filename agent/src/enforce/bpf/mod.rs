@@ -310,9 +310,10 @@ impl Kernel for Programs {
     }
 
     fn guard(&mut self, wanted: Option<Guarding>) {
-        match self.lacking.hooks.get(&Hook::SocketCreate) {
-            Some(why) => self.guard.cannot(why),
-            None => self.guard.keep(wanted),
+        if wanted.is_some() && self.lacking.hooks.contains_key(&Hook::SocketCreate) {
+            self.guard.cannot();
+        } else {
+            self.guard.keep(wanted);
         }
     }
 

@@ -93,7 +93,9 @@ fn parse(bytes: &[u8]) -> Option<Refused> {
 
 fn tried(record: &Record) -> Option<Tried> {
     if record.function == GUARD {
-        let act = Act::ALL.into_iter().find(|act| act.number() == record.major);
+        let act = Act::ALL
+            .into_iter()
+            .find(|act| act.number() == record.major);
         return act.map(Tried::Undo);
     }
     super::table::function(record.function).map(Tried::Function)

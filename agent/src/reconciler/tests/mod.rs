@@ -22,6 +22,7 @@ use crate::request::Refused as Refusal;
 use crate::status::{Posture, Status};
 
 mod association;
+mod guard;
 mod release;
 mod sent;
 mod situation;

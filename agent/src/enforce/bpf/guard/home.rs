@@ -84,6 +84,7 @@ pub(super) fn find(folder: &Path, folders: &[PathBuf]) -> Result<Home, Error> {
         executable: at(Path::new("/proc/self/exe"))?,
         pins: at(folder)?.device,
         mounts: namespace("/proc/1/ns/mnt")?,
+        root: at(Path::new("/proc/1/root/"))?.device,
         ..Home::default()
     };
     let code = code().map_err(|source| Error::Home {
@@ -113,7 +114,7 @@ fn fill(
 }
 
 /// The number of a namespace.
-pub(super) fn namespace(path: &str) -> Result<u32, Error> {
+fn namespace(path: &str) -> Result<u32, Error> {
     let failed = |source| Error::Home {
         path: path.into(),
         source,
@@ -142,7 +143,9 @@ fn code() -> io::Result<Vec<PathBuf>> {
 }
 
 fn file_name(path: &Path) -> &str {
-    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default()
 }
 
 /// The file of a line of `/proc/PID/maps` that may be executed.
@@ -156,9 +159,14 @@ fn mapped(line: &str) -> Option<PathBuf> {
 
 /// Whom the C library asks for a host, in the words of nsswitch.conf(5).
 fn hosts(settings: &str) -> impl Iterator<Item = &str> {
-    let line = settings.lines().find_map(|line| line.trim().strip_prefix("hosts:"));
+    let line = settings
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("hosts:"));
     let words = line.unwrap_or_default().split_ascii_whitespace();
-    words.filter(|word| word.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'))
+    words.filter(|word| {
+        word.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+    })
 }
 
 #[cfg(test)]
@@ -168,7 +176,10 @@ mod tests {
     #[test]
     fn only_what_is_executed_is_code() {
         let line = "7f0000-7f1000 r-xp 00001000 fd:01 1234   /usr/lib/x86_64-linux-gnu/libc.so.6";
-        assert_eq!(mapped(line), Some("/usr/lib/x86_64-linux-gnu/libc.so.6".into()));
+        assert_eq!(
+            mapped(line),
+            Some("/usr/lib/x86_64-linux-gnu/libc.so.6".into())
+        );
         for line in [
             "7f0000-7f1000 r--p 00001000 fd:01 1234   /usr/lib/libc.so.6",
             "7f0000-7f1000 r-xp 00000000 00:00 0      [vdso]",

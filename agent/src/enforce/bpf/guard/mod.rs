@@ -3,8 +3,8 @@
 //! It rises in a thread, since attaching two dozen programs takes longer than a card's reader has patience,
 //! and holds on without the agent like all that is pinned.
 
-pub(crate) mod mark;
 mod home;
+pub(crate) mod mark;
 pub(crate) mod programs;
 
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ enum Stance {
     /// Why, and when it was.
     Failed(String, Instant),
     /// This machine cannot have it.
-    Lacking(String),
+    Lacking,
 }
 
 /// How long to wait before it is tried again.
@@ -57,7 +57,7 @@ impl Guard {
         Self {
             folder: folder.to_owned(),
             folders: with_pins(folders),
-            stance: Stance::Down,
+            stance: standing(folder).map_or(Stance::Down, Stance::Up),
             risen: Arc::default(),
         }
     }
@@ -87,13 +87,13 @@ impl Guard {
                 };
             }
             Stance::Rising(..) => {}
-            Stance::Down | Stance::Failed(..) | Stance::Lacking(_) => self.rise(wanted),
+            Stance::Down | Stance::Failed(..) | Stance::Lacking => self.rise(wanted),
         }
     }
 
     /// Notes that this machine cannot have it.
-    pub(super) fn cannot(&mut self, why: &str) {
-        self.stance = Stance::Lacking(why.to_owned());
+    pub(super) fn cannot(&mut self) {
+        self.stance = Stance::Lacking;
     }
 
     /// How it stands.
@@ -103,7 +103,8 @@ impl Guard {
             Stance::Down => GuardState::Down,
             Stance::Rising(..) => GuardState::Rising,
             Stance::Up(_) => GuardState::Up,
-            Stance::Failed(why, _) | Stance::Lacking(why) => GuardState::Failed(why.clone()),
+            Stance::Failed(why, _) => GuardState::Failed(why.clone()),
+            Stance::Lacking => GuardState::Lacking,
         }
     }
 
@@ -180,8 +181,8 @@ pub(super) fn admits_us(folders: &[PathBuf]) -> Result<(), Error> {
         })?;
         let known = home.get(&0, 0).map_err(access("CWD_HOME"))?.0;
         let found = home::find(&folder, &with_pins(folders))?;
-        let is_same = (found.folders, found.pins, found.mounts)
-            == (known.folders, known.pins, known.mounts);
+        let is_same =
+            (found.folders, found.pins, found.mounts) == (known.folders, known.pins, known.mounts);
         if !is_same {
             return Err(Error::Stranger {
                 problem: "its folders are not those that the guard keeps".to_owned(),
@@ -189,6 +190,26 @@ pub(super) fn admits_us(folders: &[PathBuf]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What an earlier run left guarded, if all of it still stands.
+fn standing(folder: &Path) -> Option<Guarding> {
+    let is_attached =
+        |one: &GuardProgram| link(folder, *one).exists() || !loader::pin(folder, one.name).exists();
+    if !link(folder, STANDING[0]).exists() || !STANDING.iter().all(is_attached) {
+        return None;
+    }
+    let guarded = open_map(folder, "CWD_GUARDED", Map::Array).ok()?;
+    let guarded: Array<MapData, Wire<Guarded>> = guarded;
+    let what = guarded.get(&0, 0).ok()?.0.what;
+    let has = |bit| what & bit != 0;
+    has(GUARD_AGENT).then_some(Guarding {
+        devices: has(GUARD_DEVICES),
+        radio: has(GUARD_RADIO),
+        infrared: has(GUARD_INFRARED),
+        gadget: has(GUARD_GADGET),
+        clock: has(GUARD_CLOCK),
+    })
 }
 
 /// The agent's folders, and that of the pins of every build.
@@ -244,10 +265,11 @@ fn aim(folder: &Path, wanted: Guarding) -> Result<(), Error> {
     let now = guarded.get(&0, 0).map_err(access("CWD_GUARDED"))?;
     let new = Guarded {
         what: bits(wanted),
-        mounts: home::namespace("/proc/self/ns/mnt")?,
         ..now.0
     };
-    guarded.set(0, Wire(new), 0).map_err(access("CWD_GUARDED"))?;
+    guarded
+        .set(0, Wire(new), 0)
+        .map_err(access("CWD_GUARDED"))?;
     if wanted.clock {
         return attach(folder, CLOCK);
     }
@@ -281,7 +303,11 @@ fn attach(folder: &Path, one: GuardProgram) -> Result<(), Error> {
     }
     let program = loader::pin(folder, one.name);
     if !program.exists() {
-        tracing::warn!("this kernel has no `{}`: not guarded: {}", one.hook, one.keeps);
+        tracing::warn!(
+            "this kernel has no `{}`: not guarded: {}",
+            one.hook,
+            one.keeps
+        );
         return Ok(());
     }
     let failed = |source| Error::Program {

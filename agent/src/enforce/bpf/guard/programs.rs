@@ -11,11 +11,7 @@ pub(crate) struct GuardProgram {
     pub(crate) keeps: &'static str,
 }
 
-const fn program(
-    name: &'static str,
-    hook: &'static str,
-    keeps: &'static str,
-) -> GuardProgram {
+const fn program(name: &'static str, hook: &'static str, keeps: &'static str) -> GuardProgram {
     GuardProgram { name, hook, keeps }
 }
 
@@ -40,7 +36,11 @@ pub(super) const STANDING: [GuardProgram; 24] = [
     program("guard_signal", "task_kill", "the agent's process"),
     program("guard_trace", "ptrace_access_check", "the agent's memory"),
     program("guard_nice", "task_setnice", "the agent's priority"),
-    program("guard_scheduler", "task_setscheduler", "the agent's priority"),
+    program(
+        "guard_scheduler",
+        "task_setscheduler",
+        "the agent's priority",
+    ),
     program("guard_ioprio", "task_setioprio", "the agent's priority"),
     program("guard_rlimit", "task_setrlimit", "the agent's limits"),
     program("guard_create", "inode_create", "the agent's folders"),
@@ -50,7 +50,11 @@ pub(super) const STANDING: [GuardProgram; 24] = [
     program("guard_rmdir", "inode_rmdir", "the agent's folders"),
     program("guard_mknod", "inode_mknod", "the agent's folders"),
     program("guard_truncate", "path_truncate", "the agent's files"),
-    program("guard_memory", "locked_down", "memory, where no lockdown stands"),
+    program(
+        "guard_memory",
+        "locked_down",
+        "memory, where no lockdown stands",
+    ),
 ];
 
 /// Every program of the guard.
