@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cardwarden_tests::pins::{Kernel, System, Tier};
-use cardwarden_tests::{bench, demo, fuzz, lab, matrix, say, session, setup, suite};
+use cardwarden_tests::{attacks, bench, demo, fuzz, lab, matrix, say, session, setup, suite};
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and shows Cardwarden in virtual machines.
@@ -56,6 +56,8 @@ enum Task {
     },
     /// Write the table of what is held, in docs/ENFORCEMENT.md, from what the last scenarios of functions found
     Matrix,
+    /// Write the table of attacks, in docs/ATTACKS.md, from what the last run of them found
+    Attacks,
     /// Use a lab machine
     Lab {
         #[command(subcommand)]
@@ -138,6 +140,10 @@ fn perform(task: Task) -> Result<ExitCode> {
             }
         }
         Task::Matrix => matrix::rewrite()?,
+        Task::Attacks => {
+            attacks::rewrite()?;
+            bench::print(&attacks::figures()?);
+        }
         Task::Lab {
             task:
                 LabTask::Run {
