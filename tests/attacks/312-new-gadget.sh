@@ -3,6 +3,7 @@
 # as: root
 # stands: gadget
 # expect: refused
+# start: gadget
 # machine: alone
 . /srv/attacks/attack.sh
 place=/sys/kernel/config/usb_gadget/mine

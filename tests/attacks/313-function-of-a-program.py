@@ -3,6 +3,7 @@
 # as: root
 # stands: gadget
 # expect: refused
+# start: gadget
 # machine: alone
 import os
 import struct

@@ -3,6 +3,7 @@
 # as: root
 # stands: gadget
 # expect: refused
+# start: gadget
 . /srv/attacks/attack.sh
 place=/sys/class/udc/dummy_udc.0/soft_connect
 must test -e $place

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-# Call every method that changes something, over D-Bus
+# Call every method that changes what is in force, over D-Bus
 # as: user
-# stands: polkit
+# stands: polkit, signatures
 # expect: refused
 # control: the bus asks the same of everybody, whatever is in force
 import subprocess
@@ -12,15 +12,13 @@ calls = [
     ("Associate", "s", "0000"),
     ("Deliver", "ay", "3", "1", "2", "3"),
     ("Release", "ay", "3", "1", "2", "3"),
-    ("Sync",),
 ]
 place = ["org.cardwarden.Agent1", "/org/cardwarden/Agent1", "org.cardwarden.Agent1"]
 admitted = []
 for call in calls:
     done = subprocess.run(["busctl", "--timeout=10", "call", *place, *call], capture_output=True, text=True)
-    said = done.stderr.lower()
-    if "not authori" not in said and "denied" not in said and "may " not in said and "polkit" not in said:
-        admitted.append(f"{call[0]}: {done.stderr.strip() or 'done'}")
+    if done.returncode == 0:
+        admitted.append(call[0])
 if admitted:
     succeeded("; ".join(admitted))
-refused("none is admitted")
+refused("none does anything")

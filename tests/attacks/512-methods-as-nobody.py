@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # The same as a user who does not sit at the device
 # as: root
-# stands: polkit
+# stands: polkit, signatures
 # expect: refused
 # control: the bus asks the same of everybody, whatever is in force
 import subprocess
@@ -23,9 +23,8 @@ for call in calls:
     done = subprocess.run(
         [*nobody, "busctl", "--timeout=10", "call", *place, *call], capture_output=True, text=True
     )
-    said = done.stderr.lower()
-    if "not authori" not in said and "denied" not in said and "may " not in said and "polkit" not in said:
-        admitted.append(f"{call[0]}: {done.stderr.strip() or 'done'}")
+    if done.returncode == 0:
+        admitted.append(call[0])
 if admitted:
     succeeded("; ".join(admitted))
-refused("none is admitted")
+refused("none does anything")

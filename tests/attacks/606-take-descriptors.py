@@ -4,6 +4,7 @@
 # stands: guard
 # expect: open as root
 # why: no guard yet
+# machine: unchanged
 # listed: root traces the agent
 import subprocess
 

@@ -7,8 +7,7 @@
 # listed: root removes the pins
 . /srv/attacks/attack.sh
 must mkdir -p /run/elsewhere
-must mount --make-private /sys/fs
-must mount --make-private /sys 
+must mount --make-private /sys
 said=$(mount --move /sys/fs/bpf /run/elsewhere 2>&1) || refused "$(echo "$said" | head -n 1)"
 test -e /sys/fs/bpf/cardwarden && refused "they are there still"
 succeeded "they are elsewhere"

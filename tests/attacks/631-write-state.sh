@@ -4,6 +4,7 @@
 # stands: guard
 # expect: open as root
 # why: no guard yet
+# machine: unchanged
 # listed: root deletes `/var/lib/cardwarden`
 . /srv/attacks/attack.sh
 said=$( (echo mine >/var/lib/cardwarden/mine) 2>&1) || refused "${said##*: }"

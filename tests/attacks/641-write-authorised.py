@@ -4,6 +4,7 @@
 # stands: guard
 # expect: open as root
 # why: no guard yet: it is taken away again at once
+# machine: unchanged
 # listed: root writes `authorized`
 import os
 

@@ -4,6 +4,7 @@
 # stands: guard
 # expect: open
 # why: no guard yet: nothing is exempt from anything by its executable
+# machine: unchanged
 # listed: anybody starts the agent's executable
 . /srv/attacks/attack.sh
 library=$(find /usr/lib -name 'libmemusage.so' -o -name 'libanl.so.1' | head -n 1)

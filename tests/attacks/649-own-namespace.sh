@@ -9,5 +9,5 @@
 must mkdir -p /run/mine
 systemctl stop cardwardend
 systemd-run --quiet --unit=mine -p PrivateMounts=yes sh -c 'mount --bind /run/mine /var/lib/cardwarden && mount --bind /run/mine /etc/cardwarden && mount --bind /run/mine /var/lib/cardwarden-floor && exec /usr/libexec/cardwardend'
-comes "test \"\$(cardwarden status --json | grep -c unmanaged)\" != 0" || refused "it does not answer"
+timeout 20 cardwarden wait --settled --timeout 15
 judge "$(lab try stream /dev/video0)" works

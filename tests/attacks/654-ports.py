@@ -4,6 +4,7 @@
 # stands: nothing: needs verified boot
 # expect: open as root
 # why: the kernel lets root, unless it is locked down
+# machine: unchanged
 # listed: another kernel, another boot medium
 import os
 

@@ -33,10 +33,10 @@ def refused(how):
     end("refused", how, 1)
 
 
-def attempt(step, *arguments):
+def attempt(step, *arguments, **named):
     """Does what may be refused, which then ends the attack."""
     try:
-        return step(*arguments)
+        return step(*arguments, **named)
     except OSError as error:
         refused(errno.errorcode.get(error.errno, str(error)))
 

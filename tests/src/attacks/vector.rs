@@ -41,8 +41,10 @@ pub enum Expected {
 /// Under which policy it is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Start {
-    /// Everything is off.
+    /// Everything is off but being a USB device.
     Everything,
+    /// That too.
+    Gadget,
     /// Storage may only be read.
     ReadOnly,
     /// Cameras are off until a time.
@@ -81,6 +83,8 @@ pub struct Vector {
     pub start: Start,
     /// It changes the machine: it has one to itself.
     pub is_alone: bool,
+    /// Even when it succeeds, the next may be tried in the same machine.
+    pub is_harmless: bool,
     /// How it is known that it can succeed.
     pub control: Control,
     /// Only on this kernel.
@@ -126,13 +130,15 @@ impl Vector {
         };
         let start = match take("start").as_str() {
             "" => Start::Everything,
+            "gadget" => Start::Gadget,
             "read-only" => Start::ReadOnly,
             "hours" => Start::Hours,
             other => bail!("`start: {other}` is not known"),
         };
-        let is_alone = match take("machine").as_str() {
-            "" => false,
-            "alone" => true,
+        let (is_alone, is_harmless) = match take("machine").as_str() {
+            "" => (false, false),
+            "alone" => (true, false),
+            "unchanged" => (false, true),
             other => bail!("`machine: {other}` is not known"),
         };
         let control = match take("control").as_str() {
@@ -165,6 +171,7 @@ impl Vector {
             listed,
             start,
             is_alone,
+            is_harmless,
             control,
             kernel,
             content,

@@ -15,10 +15,19 @@ const FOLDER: &str = "/srv/attacks";
 
 const DEVICES: &str = include_str!("devices.sh");
 
+/// All but this machine's own being a USB device, since the lab's USB devices are just that, seen from the other end.
 const EVERYTHING: &str = r#"contact = "security@b-company.example"
 
 [[rules]]
 id = "everything"
+functions = ["camera", "microphone", "bluetooth", "infrared", "nfc", "usb"]
+action = "disable"
+"#;
+
+const GADGET: &str = r#"contact = "security@b-company.example"
+
+[[rules]]
+id = "gadget"
 functions = ["camera", "microphone", "bluetooth", "infrared", "nfc", "usb", "usb-gadget"]
 action = "disable"
 "#;
@@ -151,6 +160,7 @@ impl Ground {
         if self.is_restricted {
             let policy = match start {
                 Start::Everything => EVERYTHING,
+                Start::Gadget => GADGET,
                 Start::ReadOnly => READ_ONLY,
                 Start::Hours => HOURS,
             };

@@ -6,6 +6,7 @@ mod ground;
 use anyhow::{Context as _, Result, ensure};
 use cardwarden_tests::attacks::{self, Control, Record, Vector, Verdict, Who};
 use cardwarden_tests::pins::Kernel;
+use cardwarden_tests::say::progress;
 use ground::{Attempt, Ground};
 
 /// One test for each section and kernel, and one for its controls.
@@ -74,11 +75,13 @@ fn tried(number: usize, kernel: Kernel) -> Result<()> {
             match meets(&mut ground, &vector, *who) {
                 Ok((verdict, complaint)) => {
                     record.note(&vector, *who, kernel, verdict);
-                    broken.extend(complaint);
+                    broken.extend(complaint.inspect(|complaint| progress(complaint)));
                 }
                 Err(error) => {
                     ground.leave(true);
-                    broken.push(format!("{} as {}: {error:#}", vector.file, who.name()));
+                    let complaint = format!("{} as {}: {error:#}", vector.file, who.name());
+                    progress(&complaint);
+                    broken.push(complaint);
                 }
             }
         }
@@ -98,9 +101,11 @@ fn meets(ground: &mut Ground, vector: &Vector, who: Who) -> Result<(Verdict, Opt
         )
     };
     if attempt.succeeded {
-        // Whatever it has done, the next one is to find a machine where nothing has happened.
         let is_finding = !vector.is_open(who);
-        ground.leave(is_finding);
+        // The next one is to find a machine where nothing has happened.
+        if is_finding || !vector.is_harmless || ground.stands().is_err() {
+            ground.leave(is_finding);
+        }
         let complaint = is_finding.then(|| of_it("it succeeds"));
         return Ok((Verdict::Succeeded, complaint));
     }
@@ -145,7 +150,9 @@ fn controlled(number: usize) -> Result<()> {
             }
             if said.len() == vector.by.len() {
                 let said = said.join("; ");
-                broken.push(format!("{}: succeeds for nobody: {said}", vector.file));
+                let complaint = format!("{}: succeeds for nobody: {said}", vector.file);
+                progress(&complaint);
+                broken.push(complaint);
             }
         }
     }
