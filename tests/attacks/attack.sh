@@ -37,7 +37,7 @@ may() {
 
 # Waits for a command to succeed; not for ever, which is then no success.
 comes() {
-    timeout 8 sh -c "until $1; do udevadm settle; done" >/dev/null 2>&1
+    timeout 5 sh -c "until $1; do udevadm settle; done" >/dev/null 2>&1
 }
 
 # The folder of a USB device, by what the lab calls it.

@@ -5,7 +5,7 @@ mod record;
 mod table;
 mod vector;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -76,7 +76,10 @@ fn files() -> Result<Vec<String>> {
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.ends_with(".sh") || name.ends_with(".py"))
+        .filter(|name| {
+            let ending = Path::new(name).extension();
+            ending.is_some_and(|ending| ["sh", "py"].iter().any(|known| ending == *known))
+        })
         .collect();
     names.sort();
     Ok(names)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::SECTIONS;
 use crate::pins::Kernel;
@@ -115,39 +115,15 @@ impl Vector {
             .parse()
             .context("its name has no number")?;
         ensure!(!title.is_empty(), "it does not say what is attempted");
+        let by = one_of(&mut said, "as", BY)?.to_vec();
+        let expected = one_of(&mut said, "expect", EXPECTED)?;
+        let start = one_of(&mut said, "start", STARTS)?;
+        let (is_alone, is_harmless) = one_of(&mut said, "machine", MACHINES)?;
+        let kernel = one_of(&mut said, "kernel", KERNELS)?;
         let mut take = |key: &str| said.remove(key).unwrap_or_default();
-        let by = match take("as").as_str() {
-            "user" => vec![Who::User],
-            "root" => vec![Who::Root],
-            "both" => vec![Who::User, Who::Root],
-            other => bail!("`as: {other}` is neither user, root nor both"),
-        };
-        let expected = match take("expect").as_str() {
-            "refused" => Expected::Refused,
-            "open" => Expected::Open,
-            "open as root" => Expected::OpenAsRoot,
-            other => bail!("`expect: {other}` is neither refused, open nor open as root"),
-        };
-        let start = match take("start").as_str() {
-            "" => Start::Everything,
-            "gadget" => Start::Gadget,
-            "read-only" => Start::ReadOnly,
-            "hours" => Start::Hours,
-            other => bail!("`start: {other}` is not known"),
-        };
-        let (is_alone, is_harmless) = match take("machine").as_str() {
-            "" => (false, false),
-            "alone" => (true, false),
-            "unchanged" => (false, true),
-            other => bail!("`machine: {other}` is not known"),
-        };
         let control = match take("control").as_str() {
             "" => Control::Succeeds,
             reason => Control::None(reason.to_owned()),
-        };
-        let kernel = match take("kernel").as_str() {
-            "" => None,
-            name => Some(name.parse().map_err(anyhow::Error::msg)?),
         };
         let (stands, why, listed) = (take("stands"), take("why"), take("listed"));
         ensure!(!stands.is_empty(), "it does not say what stands in its way");
@@ -188,6 +164,15 @@ impl Vector {
         usize::try_from(self.number / 100).unwrap_or(usize::MAX)
     }
 
+    /// What runs its file.
+    pub fn program(&self) -> &'static str {
+        if self.content.starts_with(b"#!/bin/sh\n") {
+            "sh"
+        } else {
+            "python3"
+        }
+    }
+
     /// Whether it is expected to succeed for him.
     pub fn is_open(&self, who: Who) -> bool {
         match self.expected {
@@ -202,6 +187,44 @@ impl Vector {
         self.kernel
             .map_or_else(|| Kernel::ALL.to_vec(), |kernel| vec![kernel])
     }
+}
+
+/// What the words of a header stand for; the empty one is for a header without.
+type Words<T> = &'static [(&'static str, T)];
+
+const BY: Words<&[Who]> = &[
+    ("user", &[Who::User]),
+    ("root", &[Who::Root]),
+    ("both", &[Who::User, Who::Root]),
+];
+const EXPECTED: Words<Expected> = &[
+    ("refused", Expected::Refused),
+    ("open", Expected::Open),
+    ("open as root", Expected::OpenAsRoot),
+];
+const STARTS: Words<Start> = &[
+    ("", Start::Everything),
+    ("gadget", Start::Gadget),
+    ("read-only", Start::ReadOnly),
+    ("hours", Start::Hours),
+];
+const MACHINES: Words<(bool, bool)> = &[
+    ("", (false, false)),
+    ("alone", (true, false)),
+    ("unchanged", (false, true)),
+];
+const KERNELS: Words<Option<Kernel>> = &[
+    ("", None),
+    ("6.1", Some(Kernel::V6_1)),
+    ("6.12", Some(Kernel::V6_12)),
+];
+
+fn one_of<T: Copy>(said: &mut BTreeMap<String, String>, key: &str, words: Words<T>) -> Result<T> {
+    let word = said.remove(key).unwrap_or_default();
+    let found = words.iter().find(|(known, _)| *known == word);
+    found
+        .map(|(_, meaning)| *meaning)
+        .with_context(|| format!("`{key}: {word}` is not known"))
 }
 
 /// The first line of the first comment, and what follows there as `key: value`; a line that has no key goes on with

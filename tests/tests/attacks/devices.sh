@@ -9,11 +9,12 @@ lab plug infrared
 lab plug nfc
 lab plug gadget
 lab plug usb-storage >/srv/names/stick
+lab plug usb-storage-fat >/srv/names/mounted
 lab plug usb-serial >/srv/names/serial
 lab plug usb-camera >/srv/names/camera
 lab plug usb-bluetooth >/srv/names/adapter
 lab plug usb-other >/srv/names/other
-udevadm wait --timeout=15 /dev/disk/by-label/LAB-USB /dev/lirc0 /dev/ttyACM1
+udevadm wait --timeout=15 /dev/disk/by-label/LAB-USB /dev/disk/by-label/LAB-FAT /dev/lirc0 /dev/ttyACM1
 realpath /dev/disk/by-label/LAB-USB >/srv/names/disk
 mknod -m 666 /srv/copies/camera c 81 0
 mknod -m 666 /srv/copies/disk b $(lsblk -dno MAJ:MIN /dev/disk/by-label/LAB-USB | tr : ' ')
@@ -27,6 +28,9 @@ chmod 666 /run/lab-held/*
 # The same of a program of alice's own, which does what it is asked to.
 systemd-run --quiet --unit=keeper --service-type=notify --uid=alice -p SupplementaryGroups='audio video plugdev dialout' \
   -p RuntimeDirectory=keeper -p NotifyAccess=all python3 /srv/attacks/keeper.py
-# Somebody has the stick mounted where nobody else sees it.
-systemd-run --quiet --unit=mounted -p PrivateMounts=yes sh -c 'mount -r /dev/disk/by-label/LAB-USB /mnt/stick && exec sleep infinity'
+# Somebody has a stick mounted where nobody else sees it.
+mount /dev/disk/by-label/LAB-FAT /mnt/stick
+echo kept >/mnt/stick/note
+umount /mnt/stick
+systemd-run --quiet --unit=mounted -p PrivateMounts=yes sh -c 'mount -r /dev/disk/by-label/LAB-FAT /mnt/stick && exec sleep infinity'
 lab settle

@@ -101,16 +101,14 @@ impl Ground {
         let (_, machine) = self.machine.as_mut().context("there is no machine")?;
         let file = format!("{FOLDER}/{}", vector.file);
         machine.put(&file, 0o755, &vector.content)?;
-        let program = if file.ends_with(".py") {
-            "python3"
-        } else {
-            "sh"
-        };
         let as_whom = match who {
             Who::User => "lab as-user",
             Who::Root => "",
         };
-        let outcome = machine.sh(&format!("{as_whom} timeout -k 2 40 {program} {file}"))?;
+        let outcome = machine.sh(&format!(
+            "{as_whom} timeout -k 2 40 {} {file}",
+            vector.program()
+        ))?;
         let said = outcome.stdout.trim().lines().last().unwrap_or_default();
         let succeeded = match (outcome.status, said.split(':').next()) {
             (0, Some("succeeded")) => true,
