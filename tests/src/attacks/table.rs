@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::record::{self, Found, Verdict};
 use super::{SECTIONS, Vector, Who, vectors};
-use crate::bench::Figure;
+use crate::bench::{self, Figure};
 use crate::place;
 use crate::say::progress;
 
@@ -23,8 +23,9 @@ fn text(path: &str) -> Result<String> {
     std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }
 
-/// Writes the table from what the last run of the attacks found.
+/// Writes the table from what the last run of the attacks found, and prints how many there are.
 pub fn rewrite() -> Result<()> {
+    bench::print(&figures()?);
     let page = page();
     let old = text("docs/ATTACKS.md")?;
     let fresh = with_table(&old, &table(&vectors()?, &record::read()?)?)?;

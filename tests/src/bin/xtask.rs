@@ -140,34 +140,31 @@ fn perform(task: Task) -> Result<ExitCode> {
             }
         }
         Task::Matrix => matrix::rewrite()?,
-        Task::Attacks => {
-            attacks::rewrite()?;
-            bench::print(&attacks::figures()?);
-        }
-        Task::Lab {
-            task:
-                LabTask::Run {
-                    kernel,
-                    tier,
-                    card,
-                    script,
-                },
+        Task::Attacks => attacks::rewrite()?,
+        Task::Lab { task } => return with_machine(task),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_machine(task: LabTask) -> Result<ExitCode> {
+    setup::setup()?;
+    match task {
+        LabTask::Run {
+            kernel,
+            tier,
+            card,
+            script,
         } => {
-            setup::setup()?;
             let mut machine = lab::ready(System { kernel, tier })?;
-            return session::run_script(&mut machine, &card, &script);
+            session::run_script(&mut machine, &card, &script)
         }
-        Task::Lab {
-            task: LabTask::Shell { kernel, tier, bare },
-        } => {
-            setup::setup()?;
+        LabTask::Shell { kernel, tier, bare } => {
             let mut machine = if bare {
                 lab::bare(System { kernel, tier })?
             } else {
                 lab::ready(System { kernel, tier })?
             };
-            return session::shell(&mut machine);
+            session::shell(&mut machine)
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
