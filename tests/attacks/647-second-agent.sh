@@ -10,5 +10,5 @@ must mkdir -p /run/mine
 printf 'state = "/run/mine"\nfloor = "/run/mine/floor"\ntrust = "/run/mine"\nruntime = "/run/mine"\n' >/run/mine/agent.toml
 systemctl stop cardwardend
 systemd-run --quiet --unit=mine /usr/libexec/cardwardend --config /run/mine/agent.toml
-timeout 20 cardwarden wait --settled --timeout 15
+timeout 25 sh -c 'until [ "$(lab try stream /dev/video0)" = works ]; do udevadm settle; done'
 judge "$(lab try stream /dev/video0)" works

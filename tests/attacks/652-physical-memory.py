@@ -3,6 +3,7 @@
 # as: root
 # stands: the kernel's own limits on /dev/mem
 # expect: refused
+# control: the kernel refuses it whatever is in force
 import os
 
 from attack import attempt, refused, succeeded

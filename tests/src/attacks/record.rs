@@ -68,10 +68,21 @@ impl Record {
         }));
     }
 
-    /// Keeps it, under the test's name.
+    /// Keeps it, under the test's name, in place of what was found about the same attacks before.
     pub fn keep(&self, name: &str) -> Result<()> {
-        let text = serde_json::to_string_pretty(&self.entries).context("write what was found")?;
         let path = place::lab(FOLDER)?.join(format!("{name}.json"));
+        let mut entries: Vec<Value> = match std::fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).context("read what was found before")?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        };
+        let is_other = |old: &Value| {
+            let mut new = self.entries.iter();
+            !new.any(|new| new.get("number") == old.get("number"))
+        };
+        entries.retain(is_other);
+        entries.extend_from_slice(&self.entries);
+        let text = serde_json::to_string_pretty(&entries).context("write what was found")?;
         place::write_whole(&path, text + "\n")
     }
 }
