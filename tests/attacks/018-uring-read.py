@@ -3,6 +3,7 @@
 # as: user
 # stands: lsm/file_permission
 # expect: refused
+# machine: alone
 import ctypes
 import errno
 import os

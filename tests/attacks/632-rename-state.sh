@@ -4,6 +4,7 @@
 # stands: guard
 # expect: open as root
 # why: no guard yet
+# control: there is no state before
 # listed: root deletes `/var/lib/cardwarden`
 . /srv/attacks/attack.sh
 file=$(find /var/lib/cardwarden -type f | head -n 1)

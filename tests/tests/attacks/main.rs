@@ -159,7 +159,8 @@ fn controlled(number: usize) -> Result<()> {
 
 fn tries(ground: &mut Ground, vector: &Vector, who: Who) -> Result<Attempt> {
     let attempt = ground.attempt(vector, who);
-    if vector.is_alone || attempt.is_err() {
+    let is_spoilt = vector.is_open(who) && !vector.is_harmless;
+    if vector.is_alone || is_spoilt || attempt.is_err() {
         ground.leave(false);
     }
     attempt.with_context(|| format!("as {}", who.name()))
