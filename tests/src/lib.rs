@@ -14,12 +14,14 @@
 //! | [`lab`] | the whole: a ready machine for a kernel |
 //! | [`session`] | `cargo xtask lab` |
 //! | [`scenario`] | what scenario tests, demonstration and benchmarks share |
+//! | [`matrix`], [`attacks`] | the tables of what is held, and of what was tried against it |
 //! | [`suite`], [`fuzz`], [`demo`], [`bench`] | `cargo xtask test`, `fuzz`, `demo` and `bench` |
 //!
 //! Nothing here is part of the product, and no product crate is used at build time: the lab sees only what a
 //! user would see, namely installed files.
 
 pub mod apt;
+pub mod attacks;
 pub mod bench;
 pub mod channel;
 pub mod demo;

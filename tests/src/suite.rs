@@ -2,6 +2,8 @@
 
 use anyhow::{Result, ensure};
 
+use crate::attacks;
+use crate::bench;
 use crate::fuzz;
 use crate::image::product;
 use crate::lab;
@@ -21,10 +23,14 @@ pub const SCENARIOS: &[&str] = &[
     "association",
     "server",
     FUNCTIONS,
+    ATTACKS,
 ];
 
 /// The one whose results fill the table of `docs/ENFORCEMENT.md`.
 const FUNCTIONS: &str = "functions";
+
+/// The one whose results fill the table of `docs/ATTACKS.md`.
+const ATTACKS: &str = "attacks";
 
 /// Runs the tests. Without a suite: those of every crate, a bounded run of the fuzz targets, then the scenarios; the
 /// first failure does not keep the others from running.
@@ -63,15 +69,26 @@ fn in_machines(scenarios: &[&str]) -> Result<()> {
     if scenarios.contains(&FUNCTIONS) {
         matrix::forget()?;
     }
+    if scenarios.contains(&ATTACKS) {
+        attacks::forget()?;
+    }
     let mut run = cargo_test().args(["--package", "cardwarden-tests"]);
     for name in scenarios {
         run = run.args(["--test", name]);
     }
-    run.args(["--", "--test-threads=2"])
+    let ran = run
+        .args(["--", "--test-threads=2"])
         .env(lab::PRODUCT, layer)
-        .visibly()?;
+        .visibly();
+    if scenarios.contains(&ATTACKS) {
+        bench::print(&attacks::figures()?);
+    }
+    ran?;
     if scenarios.contains(&FUNCTIONS) {
         matrix::check()?;
+    }
+    if scenarios.contains(&ATTACKS) {
+        attacks::check()?;
     }
     Ok(())
 }

@@ -26,12 +26,12 @@ use crate::setup;
 
 /// One measured figure.
 #[derive(Debug)]
-struct Figure {
-    key: &'static str,
-    value: f64,
+pub struct Figure {
+    pub(crate) key: &'static str,
+    pub(crate) value: f64,
     /// What it may be at most; figures without one are there to explain the others.
-    bound: Option<f64>,
-    unit: &'static str,
+    pub(crate) bound: Option<f64>,
+    pub(crate) unit: &'static str,
 }
 
 type Measurement = fn(&mut Vec<Figure>) -> Result<()>;
@@ -86,7 +86,8 @@ impl Figure {
     }
 }
 
-fn print(figures: &[Figure]) {
+/// Prints each figure beside its bound.
+pub fn print(figures: &[Figure]) {
     result(format!(
         "{:<36} {:>12} {:>12}  {}",
         "figure", "measured", "bound", "unit"

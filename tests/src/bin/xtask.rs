@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cardwarden_tests::pins::{Kernel, System, Tier};
-use cardwarden_tests::{bench, demo, fuzz, lab, matrix, say, session, setup, suite};
+use cardwarden_tests::{attacks, bench, demo, fuzz, lab, matrix, say, session, setup, suite};
 use clap::{Parser, Subcommand};
 
 /// Builds, tests and shows Cardwarden in virtual machines.
@@ -56,6 +56,8 @@ enum Task {
     },
     /// Write the table of what is held, in docs/ENFORCEMENT.md, from what the last scenarios of functions found
     Matrix,
+    /// Write the table of attacks, in docs/ATTACKS.md, from what the last run of them found
+    Attacks,
     /// Use a lab machine
     Lab {
         #[command(subcommand)]
@@ -138,30 +140,31 @@ fn perform(task: Task) -> Result<ExitCode> {
             }
         }
         Task::Matrix => matrix::rewrite()?,
-        Task::Lab {
-            task:
-                LabTask::Run {
-                    kernel,
-                    tier,
-                    card,
-                    script,
-                },
+        Task::Attacks => attacks::rewrite()?,
+        Task::Lab { task } => return with_machine(task),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_machine(task: LabTask) -> Result<ExitCode> {
+    setup::setup()?;
+    match task {
+        LabTask::Run {
+            kernel,
+            tier,
+            card,
+            script,
         } => {
-            setup::setup()?;
             let mut machine = lab::ready(System { kernel, tier })?;
-            return session::run_script(&mut machine, &card, &script);
+            session::run_script(&mut machine, &card, &script)
         }
-        Task::Lab {
-            task: LabTask::Shell { kernel, tier, bare },
-        } => {
-            setup::setup()?;
+        LabTask::Shell { kernel, tier, bare } => {
             let mut machine = if bare {
                 lab::bare(System { kernel, tier })?
             } else {
                 lab::ready(System { kernel, tier })?
             };
-            return session::shell(&mut machine);
+            session::shell(&mut machine)
         }
     }
-    Ok(ExitCode::SUCCESS)
 }

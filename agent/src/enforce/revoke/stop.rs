@@ -42,19 +42,20 @@ pub(super) fn stop(holder: &Holder, closed: &Closed) -> Result<Stopped, Errno> {
         Err(Errno::EINVAL) => return Ok(Stopped::Idle),
         Err(error) => return Err(error),
     };
+    let flags = OFlag::from_bits_truncate(fcntl(&taken, FcntlArg::F_GETFL)?);
+    if flags.contains(OFlag::O_PATH) {
+        // It names a place and is of no use there: whoever opens that is refused like anybody.
+        return Ok(Stopped::Gone);
+    }
+    let reads = flags & OFlag::O_ACCMODE != OFlag::O_WRONLY;
     match syscall::kind_of(&taken)? {
-        Kind::Node { major, minor } => match closed.node(major, minor, reads(&taken)?) {
+        Kind::Node { major, minor } => match closed.node(major, minor, reads) {
             Some(function) => stop_node(&taken, function),
             None => Ok(Stopped::Gone),
         },
         Kind::Socket if closed.family(syscall::family(&taken)?).is_some() => stop_socket(&taken),
         Kind::Socket | Kind::Other => Ok(Stopped::Gone),
     }
-}
-
-fn reads(node: &OwnedFd) -> Result<bool, Errno> {
-    let flags = OFlag::from_bits_truncate(fcntl(node, FcntlArg::F_GETFL)?);
-    Ok(flags & OFlag::O_ACCMODE != OFlag::O_WRONLY)
 }
 
 fn stop_node(node: &OwnedFd, function: Function) -> Result<Stopped, Errno> {

@@ -134,6 +134,18 @@ fn a_node_that_is_no_stream_is_left_as_it_is() {
 }
 
 #[test]
+fn a_name_that_nobody_has_opened_is_nothing_to_stop() {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut named = File::options();
+    named.read(true).custom_flags(libc::O_PATH);
+    let program = Program::with(named.open("/dev/full").unwrap(), None);
+    let closed = nodes(Function::Camera, &[FULL.1]);
+    for holder in find(&closed, &program) {
+        assert_eq!(stop::stop(&holder, &closed), Ok(Stopped::Gone));
+    }
+}
+
+#[test]
 fn a_closed_socket_is_shut_in_both_directions() {
     let (theirs, mut ours) = UnixStream::pair().unwrap();
     let program = Program::with(theirs, None);

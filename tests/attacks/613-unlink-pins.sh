@@ -1,0 +1,10 @@
+#!/bin/sh
+# Remove the pins of the kernel programs, and film
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet
+# listed: root removes the pins
+. /srv/attacks/attack.sh
+rm -f /sys/fs/bpf/cardwarden/*/link_* 2>/dev/null
+judge "$(lab try stream /dev/video0)" works

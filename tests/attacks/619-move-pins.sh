@@ -1,0 +1,13 @@
+#!/bin/sh
+# Move the mount of the pins elsewhere
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet: what was in force stays
+# listed: root removes the pins
+. /srv/attacks/attack.sh
+must mkdir -p /run/elsewhere
+must mount --make-private /sys
+said=$(mount --move /sys/fs/bpf /run/elsewhere 2>&1) || refused "$(echo "$said" | head -n 1)"
+test -e /sys/fs/bpf/cardwarden && refused "they are there still"
+succeeded "they are elsewhere"

@@ -1,0 +1,12 @@
+#!/usr/bin/env python3
+# Write over what is in force in the kernel's map, by its pin, and open the camera
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet
+# listed: writes the maps
+import bpf
+from attack import attempt
+
+attempt(bpf.clear, attempt(bpf.get, bpf.pin("DECISION")))
+bpf.is_open()

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Delete the agent's state, and restart it
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet
+# listed: root deletes `/var/lib/cardwarden`
+. /srv/attacks/attack.sh
+find /var/lib/cardwarden /var/lib/cardwarden-floor -type f -exec rm -f {} + 2>/dev/null
+[ -z "$(find /var/lib/cardwarden -type f)" ] || refused "it is there still"
+succeeded "nothing is left of it"

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Empty the files of the agent's state
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet
+# control: there is no state before
+# listed: root deletes `/var/lib/cardwarden`
+. /srv/attacks/attack.sh
+file=$(find /var/lib/cardwarden -type f -size +0 | head -n 1)
+must test -n "$file"
+may truncate --size 0 "$file"
+test -s "$file" && refused "it is as before"
+succeeded "$file is empty"

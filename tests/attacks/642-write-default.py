@@ -1,0 +1,15 @@
+#!/usr/bin/env python3
+# Write 1 to a controller's `authorized_default`, for a moment
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet: it is taken away again
+# machine: unchanged
+# listed: root writes `authorized`
+import os
+
+from attack import attempt, succeeded
+
+hub = os.path.dirname(os.path.realpath("/sys/bus/usb/devices/" + open("/srv/names/serial").read().strip()))
+attempt(os.write, attempt(os.open, hub + "/authorized_default", os.O_WRONLY), b"1")
+succeeded("it was written")

@@ -1,0 +1,16 @@
+#!/usr/bin/env python3
+# Take the driver of a USB controller away
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet: what comes back is closed again
+# listed: root writes `authorized`
+import os
+
+from attack import attempt, succeeded
+
+device = os.path.realpath("/sys/bus/usb/devices/" + open("/srv/names/serial").read().strip())
+controller = device.split("/usb")[0].rsplit("/", 1)[1]
+place = "/sys/bus/platform/drivers/dummy_hcd/unbind"
+attempt(os.write, attempt(os.open, place, os.O_WRONLY), controller.encode())
+succeeded("it has none")

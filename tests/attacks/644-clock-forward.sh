@@ -1,0 +1,12 @@
+#!/bin/sh
+# Set the clock to after the restriction (date), and film
+# as: root
+# stands: guard
+# expect: open as root
+# why: no guard yet: the wall clock is believed when it is later than all that was seen
+# listed: a clock set forward by root
+# start: hours
+. /srv/attacks/attack.sh
+may date --utc --set 2091-01-01
+timeout 25 cardwarden sync >/dev/null 2>&1
+judge "$(lab try stream /dev/video0)" works
