@@ -4,6 +4,7 @@
 # stands: guard
 # expect: open as root
 # why: no guard yet
+# control: nothing is in force before that could be written over
 # listed: writes the maps
 import bpf
 from attack import attempt
