@@ -2,9 +2,7 @@
 # End the agent with SIGKILL
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet: it is started again, and what was in force stays meanwhile
-# listed: root ends, stops or starves the agent
+# expect: refused
 . /srv/attacks/attack.sh
 pid=$(systemctl show -P MainPID cardwardend)
 may kill -KILL "$pid"

@@ -2,9 +2,7 @@
 # Stop the agent with SIGSTOP
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet: what was in force stays
-# listed: root ends, stops or starves the agent
+# expect: refused
 . /srv/attacks/attack.sh
 pid=$(systemctl show -P MainPID cardwardend)
 may kill -STOP "$pid"

@@ -2,9 +2,7 @@
 # Trace the agent (ptrace)
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: root traces the agent
+# expect: refused
 import subprocess
 
 from attack import attempt, succeeded, syscall

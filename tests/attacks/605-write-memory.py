@@ -2,10 +2,8 @@
 # Write to the agent's memory (process_vm_writev)
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet
+# expect: refused
 # machine: unchanged
-# listed: root traces the agent
 import ctypes
 import struct
 import subprocess

@@ -2,10 +2,8 @@
 # Take descriptors of the agent's (pidfd_getfd)
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet
+# expect: refused
 # machine: unchanged
-# listed: root traces the agent
 import subprocess
 
 from attack import attempt, succeeded, syscall

@@ -2,9 +2,7 @@
 # Take the agent's memory and descriptors away by limits (prlimit)
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: root ends, stops or starves the agent
+# expect: refused
 . /srv/attacks/attack.sh
 pid=$(systemctl show -P MainPID cardwardend)
 may prlimit --pid "$pid" --nofile=1:1

@@ -2,9 +2,7 @@
 # Let the agent run only when nobody else does (SCHED_IDLE)
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: root ends, stops or starves the agent
+# expect: refused
 import os
 import subprocess
 

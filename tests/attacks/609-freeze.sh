@@ -2,9 +2,7 @@
 # Freeze the agent's control group
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: what was in force stays
-# listed: root ends, stops or starves the agent
+# expect: refused
 . /srv/attacks/attack.sh
 group=/sys/fs/cgroup/system.slice/cardwardend.service
 must test -e $group/cgroup.freeze

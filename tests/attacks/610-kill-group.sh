@@ -2,9 +2,7 @@
 # End everything in the agent's control group (cgroup.kill)
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: it is started again, and what was in force stays meanwhile
-# listed: root ends, stops or starves the agent
+# expect: refused
 . /srv/attacks/attack.sh
 pid=$(systemctl show -P MainPID cardwardend)
 said=$( (echo 1 >/sys/fs/cgroup/system.slice/cardwardend.service/cgroup.kill) 2>&1) || refused "${said##*: }"

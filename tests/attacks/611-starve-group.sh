@@ -2,9 +2,7 @@
 # Take the memory from the agent's control group (memory.max)
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: what was in force stays
-# listed: root ends, stops or starves the agent
+# expect: refused
 . /srv/attacks/attack.sh
 place=/sys/fs/cgroup/system.slice/cardwardend.service/memory.max
 if ! test -e $place; then

@@ -2,9 +2,7 @@
 # Freeze the control group above the agent's
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: what was in force stays
-# listed: root ends, stops or starves the agent
+# expect: refused
 . /srv/attacks/attack.sh
 echo $$ >/sys/fs/cgroup/cgroup.procs
 group=/sys/fs/cgroup/system.slice

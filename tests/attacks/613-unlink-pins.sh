@@ -2,9 +2,7 @@
 # Remove the pins of the kernel programs, and film
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: root removes the pins
+# expect: refused
 . /srv/attacks/attack.sh
 rm -f /sys/fs/bpf/cardwarden/*/link_* 2>/dev/null
 judge "$(lab try stream /dev/video0)" works

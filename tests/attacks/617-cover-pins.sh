@@ -2,9 +2,7 @@
 # Mount something over the pins
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: what was in force stays
-# listed: root removes the pins
+# expect: refused
 . /srv/attacks/attack.sh
 may mount -t tmpfs none /sys/fs/bpf
 test -e /sys/fs/bpf/cardwarden && refused "they are there still"

@@ -2,9 +2,7 @@
 # Move the mount of the pins elsewhere
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: what was in force stays
-# listed: root removes the pins
+# expect: refused
 . /srv/attacks/attack.sh
 must mkdir -p /run/elsewhere
 must mount --make-private /sys

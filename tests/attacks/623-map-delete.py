@@ -2,16 +2,14 @@
 # Delete what is in force from the kernel's map, and open the camera
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
+# expect: refused
 # control: nothing is in force before that could be written over
-# listed: writes the maps
 import ctypes
 
 import bpf
 from attack import attempt
 
-table = attempt(bpf.get, bpf.pin("DECISION"))
+table = attempt(bpf.get, bpf.pin("CWD_DECISION"))
 key = ctypes.create_string_buffer(4)
 attempt(bpf.bpf, bpf.DELETE, table, 0, ctypes.addressof(key), 0, 0, form="IIQQQ")
 bpf.is_open()

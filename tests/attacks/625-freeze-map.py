@@ -2,11 +2,9 @@
 # Make the kernel's map read-only, so that no other policy comes into force (BPF_MAP_FREEZE)
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: writes the maps
+# expect: refused
 import bpf
 from attack import attempt, succeeded
 
-attempt(bpf.bpf, bpf.FREEZE, attempt(bpf.get, bpf.pin("DECISION")), 0, form="II")
+attempt(bpf.bpf, bpf.FREEZE, attempt(bpf.get, bpf.pin("CWD_DECISION")), 0, form="II")
 succeeded("it is frozen")

@@ -2,9 +2,7 @@
 # Detach the program at the root control group by its link (BPF_LINK_DETACH), and open the camera
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: detaches the cgroup program
+# expect: refused
 import struct
 
 import bpf

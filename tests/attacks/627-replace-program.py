@@ -2,9 +2,7 @@
 # Put a program of its own in the place of the agent's (BPF_LINK_UPDATE), and open the camera
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: detaches the cgroup program
+# expect: refused
 import struct
 
 import bpf

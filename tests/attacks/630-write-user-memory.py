@@ -2,10 +2,8 @@
 # Load a program that writes to the memory of programs (bpf_probe_write_user)
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet
+# expect: refused
 # machine: unchanged
-# listed: root loads kernel programs of its own
 import struct
 
 import bpf

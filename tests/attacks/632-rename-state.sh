@@ -2,10 +2,8 @@
 # Rename the files of the agent's state
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
+# expect: refused
 # control: there is no state before
-# listed: root deletes `/var/lib/cardwarden`
 . /srv/attacks/attack.sh
 file=$(find /var/lib/cardwarden -type f | head -n 1)
 must test -n "$file"

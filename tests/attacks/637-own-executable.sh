@@ -2,9 +2,7 @@
 # Put another program in the place of the agent's executable
 # as: both
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: root changes the settings, the trusted keys or the executable
+# expect: refused
 . /srv/attacks/attack.sh
 may cp --remove-destination /usr/bin/true /usr/libexec/cardwardend
 cmp -s /usr/bin/true /usr/libexec/cardwardend && succeeded "it is another"

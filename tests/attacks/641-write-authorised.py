@@ -2,10 +2,8 @@
 # Write 1 to a device's `authorized`, for a moment
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: it is taken away again at once
+# expect: refused
 # machine: unchanged
-# listed: root writes `authorized`
 import os
 
 from attack import attempt, refused, succeeded

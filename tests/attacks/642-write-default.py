@@ -2,10 +2,8 @@
 # Write 1 to a controller's `authorized_default`, for a moment
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: it is taken away again
+# expect: refused
 # machine: unchanged
-# listed: root writes `authorized`
 import os
 
 from attack import attempt, succeeded

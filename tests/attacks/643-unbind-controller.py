@@ -2,9 +2,7 @@
 # Take the driver of a USB controller away
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: what comes back is closed again
-# listed: root writes `authorized`
+# expect: refused
 import os
 
 from attack import attempt, succeeded

@@ -2,9 +2,7 @@
 # Set the clock to after the restriction (date), and film
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet: the wall clock is believed when it is later than all that was seen
-# listed: a clock set forward by root
+# expect: refused
 # start: hours
 . /srv/attacks/attack.sh
 may date --utc --set 2091-01-01

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # Set the clock to after the restriction (adjtimex), and open the camera
 # as: root
-# stands: guard
+# stands: nothing: no hook sees what adjtimex does
 # expect: open as root
-# why: no guard yet: the wall clock is believed when it is later than all that was seen
-# listed: a clock set forward by root
+# why: the wall clock is believed when it is later than all that was seen
+# listed: the clock set forward by `adjtimex(2)`
 # start: hours
 import ctypes
 import struct

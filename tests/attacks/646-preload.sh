@@ -1,15 +1,14 @@
 #!/bin/sh
-# Have a library of its own loaded into the agent's executable (LD_PRELOAD)
+# Be the agent with a library of its own loaded into it (LD_PRELOAD)
 # as: both
 # stands: guard
-# expect: open
-# why: no guard yet: nothing is exempt from anything by its executable
-# machine: unchanged
-# listed: anybody starts the agent's executable
+# expect: refused
+# machine: alone
 . /srv/attacks/attack.sh
 library=$(find /usr/lib -name 'libmemusage.so' -o -name 'libanl.so.1' | head -n 1)
 must test -n "$library"
-log=/tmp/loaded-$$
-LD_PRELOAD=$library LD_DEBUG=libs timeout 5 /usr/libexec/cardwardend --version >"$log" 2>&1
-grep -q "calling init: $library" "$log" && succeeded "it is loaded"
-refused "it is not loaded"
+said=$(LD_PRELOAD=$library timeout 8 /usr/libexec/cardwardend 2>&1)
+case "$said" in
+*"in force"*) succeeded "it is the agent" ;;
+*) refused "${said##*: }" ;;
+esac

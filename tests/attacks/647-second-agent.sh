@@ -2,9 +2,7 @@
 # Start the agent's executable once more, with other settings
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: anybody starts the agent's executable
+# expect: refused
 . /srv/attacks/attack.sh
 must mkdir -p /run/mine
 printf 'state = "/run/mine"\nfloor = "/run/mine/floor"\ntrust = "/run/mine"\nruntime = "/run/mine"\n' >/run/mine/agent.toml

@@ -2,9 +2,7 @@
 # Start a copy of the agent's executable, with other settings
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: anybody starts the agent's executable
+# expect: refused
 . /srv/attacks/attack.sh
 must mkdir -p /run/mine
 must cp /usr/libexec/cardwardend /srv/mine

@@ -2,9 +2,7 @@
 # Start the agent's executable in a mount namespace where its state is empty
 # as: root
 # stands: guard
-# expect: open as root
-# why: no guard yet
-# listed: anybody starts the agent's executable
+# expect: refused
 . /srv/attacks/attack.sh
 must mkdir -p /run/mine
 systemctl stop cardwardend

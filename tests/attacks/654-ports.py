@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 # Speak to the hardware past the kernel (/dev/port)
 # as: root
-# stands: nothing: needs verified boot
-# expect: open as root
-# why: the kernel lets root, unless it is locked down
+# stands: guard
+# expect: refused
 # machine: unchanged
-# listed: another kernel, another boot medium
 import os
 
 from attack import attempt, succeeded

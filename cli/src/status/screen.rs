@@ -309,6 +309,7 @@ mod tests {
 Posture  enforcing: all that the company asks holds
 Company  B Company, version 7 of its policy, group laptops, since Fri 2027-01-15 06:00
 Ask      security@b-company.example
+Guard    stands: nobody undoes it while the device is on
 Waiting  A copyable card of C Company wants to decide what this device may do: run `cardwarden associate`
          Its key: 8899 aabb
 PIN      of the card of C Company in Virtual PCD 00 00 was wrong: run `cardwarden associate` (2 tries are left)
