@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::OnceLock;
 
 use cardwarden_policy::clock::Reading;
 use jiff::{SignedDuration, Timestamp};
@@ -26,15 +27,23 @@ pub(crate) fn reading() -> Reading {
         .map_or(SignedDuration::ZERO, |time| {
             SignedDuration::new(time.tv_sec(), i32::try_from(time.tv_nsec()).unwrap_or(0))
         });
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or_else(Uuid::new_v4);
+    let boot = boot().unwrap_or_else(Uuid::new_v4);
     Reading {
         wall,
         since_boot,
         boot,
     }
+}
+
+/// The number of this boot, which no process outlives.
+fn boot() -> Option<Uuid> {
+    static BOOT: OnceLock<Uuid> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Some(*boot);
+    }
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let boot = text.trim().parse().ok()?;
+    Some(*BOOT.get_or_init(|| boot))
 }
 
 /// Wakes at an instant of the wall clock, or when the clock is set (`TFD_TIMER_CANCEL_ON_SET`,

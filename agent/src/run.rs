@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use crate::card::{self, CardEvent, Expectation, Order};
 use crate::clock::{self, Alarm, Clock};
 use crate::denial::Denial;
-use crate::devices::monitor::Monitor;
+use crate::devices::monitor::{Monitor, Nudge};
+use crate::devices::usb::Texts;
 use crate::devices::{self, Devices, Found};
 use crate::dm::{self, Queue};
 use crate::enforce::bpf::Programs;
@@ -108,6 +109,10 @@ impl World for Machine {
 
     fn scan(&mut self, kernel: &mut dyn Kernel) -> Found {
         self.devices.scan(kernel)
+    }
+
+    fn newcomer(&mut self, name: &str, texts: Texts) -> Option<Found> {
+        self.devices.newcomer(name, texts)
     }
 
     fn prober(&mut self) -> Option<u32> {
@@ -336,8 +341,10 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
             Some(order) = inputs.orders.recv() => inputs.readers.order(order),
             Some(request) = inputs.requests.recv() => answer(&mut owner, request),
             changed = inputs.monitor.changed() => {
-                changed.map_err(system("listen to udev"))?;
-                owner.turn();
+                match changed.map_err(system("listen to udev"))? {
+                    Nudge::Came(names) => owner.on_newcomers(&names),
+                    Nudge::Look => owner.turn(),
+                }
             }
             () = inputs.switched.notified() => owner.turn(),
             () = inputs.guard.notified() => owner.turn(),

@@ -264,6 +264,12 @@ impl Compiled {
         self.policy
     }
 
+    /// Whether any rule asks for a text that a USB device says of itself: serial number, maker or name.
+    /// Where none does, a device is decided on alike whatever its texts are.
+    pub fn asks_texts(&self) -> bool {
+        self.devices.asks_texts()
+    }
+
     pub(crate) fn rule(&self, number: u32) -> Option<&Rule> {
         rule_at(&self.policy.rules, number)
     }

@@ -90,6 +90,15 @@ pub(super) fn bluetooth(disciplines: &str, inventory: &mut Inventory) {
         .any(|line| line.split_whitespace().next() == Some("n_hci"));
 }
 
+/// Adds the usbfs node of a USB device.
+pub(super) fn usbfs(one: &Attached, inventory: &mut Inventory) {
+    if let Some(carrier) = of_usb(one).filter(|_| !one.is_root_hub()) {
+        inventory
+            .nodes
+            .insert((Kind::Character, USB_MAJOR, one.minor), carrier);
+    }
+}
+
 /// Where disks are, and what takes commands for them (`sg`, `bsg`): which kind of nodes, and what of a
 /// USB device.
 const STORING: [(&str, Kind, Part); 3] = [
@@ -100,12 +109,8 @@ const STORING: [(&str, Kind, Part); 3] = [
 
 /// Adds the usbfs nodes of USB devices, and the nodes of what is stored on them.
 pub(super) fn usb(sysfs: &Path, attached: &[Attached], inventory: &mut Inventory) {
-    for one in attached.iter().filter(|one| !one.is_root_hub()) {
-        if let Some(carrier) = of_usb(one) {
-            inventory
-                .nodes
-                .insert((Kind::Character, USB_MAJOR, one.minor), carrier);
-        }
+    for one in attached {
+        usbfs(one, inventory);
     }
     let system = system(sysfs);
     let own =

@@ -108,6 +108,16 @@ impl Devices {
         found
     }
 
+    /// One USB device that has just been plugged in, by the name that the kernel gave it, and its own
+    /// node; nothing when it has gone or may be used already.
+    pub(crate) fn newcomer(&self, name: &str, texts: usb::Texts) -> Option<Found> {
+        let attached = self.ports.newcomer(name, texts)?;
+        let mut found = Found::default();
+        inventory::usbfs(&attached, &mut found.inventory);
+        found.usb.push(attached);
+        Some(found)
+    }
+
     /// Whether a node is known not to carry the function of its major.
     fn is_something_else(
         &mut self,

@@ -76,6 +76,13 @@ pub(crate) trait Enforcer {
     /// somebody else switched off stays so.
     fn loosen(&mut self, goal: Goal<'_>) -> Vec<Shortfall>;
 
+    /// Lets in at once what has just come, where the goal refuses nothing of it and only this enforcer
+    /// keeps it from being used; the goal knows of no other devices. What is in doubt is left to the
+    /// turn that follows. Whether it let something in.
+    fn admit(&mut self, _goal: Goal<'_>) -> bool {
+        false
+    }
+
     /// What it holds, read from the devices themselves after both halves.
     fn held(&mut self, goal: Goal<'_>) -> Vec<Held>;
 }

@@ -15,6 +15,7 @@ mod accept;
 mod ahead;
 mod cards;
 mod links;
+mod newcomers;
 mod publish;
 mod release;
 mod report;
@@ -46,6 +47,7 @@ use crate::card::{CardReading, Expectation, Order};
 use crate::clock;
 use crate::denial::{Denial, Fold};
 use crate::devices::Found;
+use crate::devices::usb::Texts;
 use crate::dm::{Link, Nudge, Queue};
 use crate::enforce::bpf::refusals::{Refused, Tried};
 use crate::enforce::revoke::Revoke;
@@ -70,6 +72,8 @@ pub(crate) trait World {
     fn clocks(&mut self) -> Reading;
     /// What there is.
     fn scan(&mut self, kernel: &mut dyn Kernel) -> Found;
+    /// A USB device that has just been plugged in, alone; nothing when there is none that waits.
+    fn newcomer(&mut self, name: &str, texts: Texts) -> Option<Found>;
     /// The process that tries, where there is one.
     fn prober(&mut self) -> Option<u32>;
     /// What an attempt to open a node meets.

@@ -14,6 +14,8 @@ mod write;
 use std::collections::BTreeSet;
 
 use omadm::tnds::{Document, Node};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use self::describe::description;
 pub use self::vendor::{GROUP_NODE, POLICY_NODE, RELEASE_NODE, STATEMENT_TYPE, VENDOR_NODE};
@@ -76,12 +78,21 @@ impl Policy {
 
     /// Reads a Policy object.
     pub fn from_mo(root: &Node) -> Result<Self, Unreadable> {
-        let value = read::table(shape::POLICY, root, "")?;
-        let policy: Self = serde_json::from_value(value)
-            .map_err(|error| Malformed::unspelt(&error.to_string()))?;
+        let mut rules = Vec::new();
+        // One at a time: what lies between a node and its rule takes many times their place.
+        let value = read::policy(root, |rule| {
+            rules.push(spelt(rule)?);
+            Ok(())
+        })?;
+        let mut policy: Self = spelt(value)?;
+        policy.rules = rules;
         policy.check()?;
         Ok(policy)
     }
+}
+
+fn spelt<T: DeserializeOwned>(value: Value) -> Result<T, Malformed> {
+    serde_json::from_value(value).map_err(|error| Malformed::unspelt(&error.to_string()))
 }
 
 /// The identifiers of the Management Objects in some bytes; none when they are no tree.

@@ -4,17 +4,52 @@ use omadm::tnds::Node;
 use serde_json::{Map, Value};
 
 use super::Unreadable;
-use super::shape::{Field, Shape};
+use super::shape::{Field, POLICY, Shape};
+
+/// The values of a policy's nodes but for its rules, each of which is handed to `rule` as it is read.
+pub(super) fn policy(
+    root: &Node,
+    mut rule: impl FnMut(Value) -> Result<(), Unreadable>,
+) -> Result<Value, Unreadable> {
+    table_with(POLICY, root, "", &mut |field, child, at| {
+        let Shape::List(fields) = &field.shape else {
+            return value(field, child, at).map(Some);
+        };
+        if field.key != "rules" {
+            return value(field, child, at).map(Some);
+        }
+        for item in interior(child, at)? {
+            rule(named(fields, item, &format!("{at}/{}", item.name))?)?;
+        }
+        Ok(None)
+    })
+}
 
 /// The values of a table's nodes. `at` is its address.
-pub(super) fn table(fields: &[Field], node: &Node, at: &str) -> Result<Value, Unreadable> {
+fn table(fields: &[Field], node: &Node, at: &str) -> Result<Value, Unreadable> {
+    table_with(fields, node, at, &mut |field, child, at| {
+        value(field, child, at).map(Some)
+    })
+}
+
+/// What becomes of a node of a table.
+type Reading<'a> = dyn FnMut(&Field, &Node, &str) -> Result<Option<Value>, Unreadable> + 'a;
+
+fn table_with(
+    fields: &[Field],
+    node: &Node,
+    at: &str,
+    read: &mut Reading<'_>,
+) -> Result<Value, Unreadable> {
     let mut object = Map::new();
     for child in interior(node, at)? {
         let below = format!("{at}/{}", child.name);
         let Some(field) = fields.iter().find(|field| field.name == child.name) else {
             return Err(Unreadable::Node { at: below });
         };
-        object.insert(field.key.to_owned(), value(field, child, &below)?);
+        if let Some(value) = read(field, child, &below)? {
+            object.insert(field.key.to_owned(), value);
+        }
     }
     for field in fields {
         if let Some(default) = field.default {

@@ -242,6 +242,11 @@ fn table(decision: &Decision, inventory: &Inventory) -> Table {
     table
 }
 
+/// Whether a decision has something refused, or told of, of a node that carries this.
+pub fn concerns(decision: &Decision, carrier: &Carrier) -> bool {
+    of_node(decision, carrier).is_some()
+}
+
 fn of_node(decision: &Decision, carrier: &Carrier) -> Option<Reason> {
     let of_functions = carrier.functions.iter().map(|(function, carried)| {
         let (opens, ends) = match carried {

@@ -12,7 +12,7 @@ use crate::function::Function;
 
 pub use goal::{
     Carried, Carrier, Inventory, Lacking, MINORS, N_HCI, Part, SCSI_DISK_MAJOR, USB_MAJOR,
-    USB_MINORS, goal, unheld,
+    USB_MINORS, concerns, goal, unheld,
 };
 pub use table::{Concerns, Kind, Major, Mode, Opens, Reason, Table};
 

@@ -17,6 +17,33 @@ const INTERFACE_SIZE: usize = 9;
 /// `USB_DT_DEVICE_SIZE`.
 const DEVICE_SIZE: usize = 18;
 
+/// What a device says of itself as a whole, in its device descriptor (USB 2.0, 9.6.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Numbers {
+    /// `idVendor`.
+    pub vendor: u16,
+    /// `idProduct`.
+    pub product: u16,
+    /// `bcdDevice`.
+    pub revision: u16,
+    /// Class of the device as a whole.
+    pub class: Interface,
+}
+
+/// The device descriptor, with which the bytes begin: the same that sysfs has as `idVendor`,
+/// `bDeviceClass` and others, one file each. `None` where there are not as many bytes.
+pub fn numbers(descriptors: &[u8]) -> Option<Numbers> {
+    let [_, _, _, _, class, subclass, protocol, _, vendor @ ..] =
+        descriptors.first_chunk::<14>()?;
+    let [v0, v1, p0, p1, r0, r1] = *vendor;
+    (descriptors.len() >= DEVICE_SIZE).then(|| Numbers {
+        vendor: u16::from_le_bytes([v0, v1]),
+        product: u16::from_le_bytes([p0, p1]),
+        revision: u16::from_le_bytes([r0, r1]),
+        class: Interface::new(*class, *subclass, *protocol),
+    })
+}
+
 /// One setting of an interface.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Setting {

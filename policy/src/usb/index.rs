@@ -176,6 +176,14 @@ fn wanted(entry: &Match) -> BTreeSet<ClassPattern> {
 }
 
 impl Index {
+    /// Whether any entry fixes a text that a device says of itself: serial number, maker or name. Where
+    /// none does, what is found for a device is the same whatever its texts are.
+    pub fn asks_texts(&self) -> bool {
+        self.shapes
+            .iter()
+            .any(|shape| shape.serial || shape.manufacturer || shape.name)
+    }
+
     /// Files entries. Their numbers are the caller's; each entry has its own.
     pub fn new<'a, I: IntoIterator<Item = (u32, &'a Match)>>(entries: I) -> Self {
         let mut index = Self::default();

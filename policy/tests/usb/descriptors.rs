@@ -1,7 +1,7 @@
 //! Laws of reading what a device says of itself.
 
 use cardwarden_policy::usb::Interface;
-use cardwarden_policy::usb::descriptors::{Setting, by_number, settings};
+use cardwarden_policy::usb::descriptors::{Numbers, Setting, by_number, numbers, settings};
 use proptest::prelude::*;
 
 const DEVICE: [u8; 18] = [18, 1, 0, 2, 0, 0, 0, 64, 0x6d, 4, 0x25, 8, 0, 1, 1, 2, 3, 1];
@@ -45,6 +45,23 @@ fn other() -> impl Strategy<Value = Vec<u8>> {
         let length = u8::try_from(bytes.len() + 2).unwrap();
         [&[length, kind][..], &bytes].concat()
     })
+}
+
+#[test]
+fn the_numbers_of_a_device_stand_in_its_first_descriptor() {
+    let expected = Numbers {
+        vendor: 0x046d,
+        product: 0x0825,
+        revision: 0x0100,
+        class: Interface::new(0, 0, 0),
+    };
+    assert_eq!(numbers(&DEVICE), Some(expected));
+    assert_eq!(numbers(&DEVICE[..17]), None);
+    let mut hub = DEVICE.to_vec();
+    hub[4..7].copy_from_slice(&[9, 1, 2]);
+    hub.extend(configuration(1));
+    let class = numbers(&hub).map(|numbers| numbers.class);
+    assert_eq!(class, Some(Interface::new(9, 1, 2)));
 }
 
 proptest! {

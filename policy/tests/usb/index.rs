@@ -43,6 +43,28 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn where_no_entry_asks_for_texts_they_do_not_matter(
+        entries in prop::collection::vec(entry(), 0..20), device in device(),
+    ) {
+        let index = filed(&entries);
+        let asks = |entry: &Match| {
+            entry.serial.is_some() || entry.manufacturer.is_some() || entry.name.is_some()
+        };
+        prop_assert_eq!(index.asks_texts(), entries.iter().any(asks));
+        let plain: Vec<Match> = entries.into_iter().filter(|entry| !asks(entry)).collect();
+        let index = filed(&plain);
+        let silent = Device {
+            serial: None,
+            manufacturer: None,
+            name: None,
+            ..device.clone()
+        };
+        prop_assert_eq!(found(&index, &plain, &silent), found(&index, &plain, &device));
+    }
+}
+
 type Nth = fn(u16) -> (Match, Device);
 
 /// Ways to name single devices: entry and device of a number.

@@ -9,11 +9,11 @@ use anyhow::{Context as _, Result};
 
 use super::{Figure, median, number};
 use crate::machine::Machine;
+use crate::machine::usb::KEYBOARD;
 use crate::pins::Kernel;
 use crate::scenario;
 
-/// The device, and how often it is plugged in for one figure.
-const DEVICE: &str = "usb-serial";
+/// How often the device is plugged in for one figure.
 const PLUGS: usize = 7;
 
 /// How often as fast as `USBGuard` we are at least, with one rule and with the most.
@@ -37,14 +37,12 @@ const THEIRS: Keys = [
 pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
     let mut machine = scenario::fresh(Kernel::V6_1)?;
     machine.ok(TRACED)?;
-    // The modules of the device's functions are loaded once, before anything is measured.
-    machine.ok(&format!("lab unplug \"$(lab plug {DEVICE})\""))?;
     machine.ok("systemctl stop cardwardend")?;
     let mut theirs = Vec::new();
     for (rules, key) in THEIRS {
         start_usbguard(&mut machine, rules)?;
         theirs.push(decided(&mut machine, "usbguard-daemon", figures, key)?);
-        machine.ok("systemctl stop bench-usbguard")?;
+        machine.ok("systemctl stop usbguard")?;
     }
     // USBGuard leaves them closed, and our agent gives nothing that was closed before it.
     machine.ok("for hub in /sys/bus/usb/devices/usb*; do echo 1 >$hub/authorized_default; done")?;
@@ -65,11 +63,12 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
     ratios(&ours, &theirs, figures)
 }
 
-/// Every time stamp is the same clock's, and says who caused it.
+/// Every time stamp is the same clock's, and says who caused it. The second trace has decisions alone: who waits
+/// for one there sleeps until it comes, and takes no time from who decides.
 const TRACED: &str = "mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracing
-cd /sys/kernel/tracing && echo mono >trace_clock && modprobe usbcore &&
+cd /sys/kernel/tracing && echo mono >trace_clock && modprobe -a usbcore usbhid &&
 echo 'p:plugged usb_new_device' >kprobe_events && echo 'p:decided usbcore:authorized_store' >>kprobe_events &&
-echo 1 >events/kprobes/enable";
+echo 1 >events/kprobes/enable && mkdir instances/decisions && echo 1 >instances/decisions/events/kprobes/decided/enable";
 
 /// As quick as ours is to be: its ratios to `USBGuard`, and how it grows.
 fn ratios(ours: &[f64], theirs: &[f64], figures: &mut Vec<Figure>) -> Result<()> {
@@ -105,29 +104,13 @@ fn start_usbguard(machine: &mut Machine, rules: u32) -> Result<()> {
         writeln!(text, "block id {vendor:04x}:{product:04x}").context("write a rule")?;
     }
     text.push_str("allow\n");
-    machine.ok("mkdir -p /run/usbguard")?;
-    machine.put("/run/usbguard/rules.conf", 0o600, text.as_bytes())?;
-    machine.put("/run/usbguard/daemon.conf", 0o600, USBGUARD.as_bytes())?;
-    machine.ok("systemd-run --quiet --collect --unit=bench-usbguard usbguard-daemon -k -s -c /run/usbguard/daemon.conf")?;
+    machine.put("/etc/usbguard/rules.conf", 0o600, text.as_bytes())?;
+    // With Debian's own settings, as Debian's unit starts it; the lab only keeps it from starting by itself.
+    machine.ok("systemctl unmask --quiet usbguard && systemctl start usbguard")?;
     // It has read its rules when it takes the ports over.
     machine.ok("timeout 60 sh -c 'until grep -qx 0 /sys/bus/usb/devices/usb*/authorized_default; do sleep 0.2; done'")?;
     Ok(())
 }
-
-/// As Debian's, but for where its files are.
-const USBGUARD: &str = "RuleFile=/run/usbguard/rules.conf
-ImplicitPolicyTarget=block
-PresentDevicePolicy=keep
-PresentControllerPolicy=keep
-InsertedDevicePolicy=apply-policy
-AuthorizedDefault=none
-RestoreControllerDeviceState=true
-DeviceManagerBackend=uevent
-IPCAllowedUsers=root
-DeviceRulesWithPort=false
-AuditBackend=FileAudit
-AuditFilePath=/run/usbguard/audit.log
-";
 
 /// The median time to a daemon's decision, in milliseconds.
 fn decided(
@@ -153,16 +136,13 @@ fn decided(
 }
 
 fn plug(machine: &mut Machine, daemon: &str) -> Result<f64> {
-    machine.ok("echo >/sys/kernel/tracing/trace")?;
-    let name = machine.ok(&format!("lab plug {DEVICE}"))?;
-    let decided = format!(
-        "/plugged:/ {{ there = 1 }} there && /{daemon}.*decided:/ {{ done = 1 }} END {{ exit !done }}"
-    );
+    machine.ok("cd /sys/kernel/tracing && echo >trace && echo >instances/decisions/trace")?;
+    machine.plug_usb(KEYBOARD)?;
     machine.ok(&format!(
-        "timeout 30 sh -c \"until awk '{decided}' /sys/kernel/tracing/trace; do sleep 0.1; done\""
+        "timeout 30 grep -qm1 '{daemon}' /sys/kernel/tracing/instances/decisions/trace_pipe"
     ))?;
     let trace = machine.ok("cat /sys/kernel/tracing/trace")?;
-    machine.ok(&format!("lab unplug {name}"))?;
+    machine.unplug_usb(KEYBOARD)?;
     milliseconds(&trace, daemon)
 }
 

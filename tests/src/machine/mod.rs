@@ -10,6 +10,7 @@ pub mod qemu;
 pub mod qmp;
 pub mod reader;
 pub mod slot;
+pub mod usb;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -41,9 +41,9 @@ impl Uevents {
         Ok(Self(socket))
     }
 
-    /// Takes what is there. Events that were lost because there were too many (`ENOBUFS`) count as
-    /// heard.
-    pub(super) fn drain(&self, subsystems: &[&str]) -> io::Result<Heard> {
+    /// Takes what is there, and notes the names of USB devices that came. Events that were lost
+    /// because there were too many (`ENOBUFS`) count as heard.
+    pub(super) fn drain(&self, subsystems: &[&str], came: &mut Vec<String>) -> io::Result<Heard> {
         let mut heard = Heard::Nothing;
         let mut buffer = [0; LONGEST];
         for _ in 0..MOST {
@@ -52,6 +52,7 @@ impl Uevents {
                     let event = buffer.get(..length).unwrap_or_default();
                     if is_of(event, subsystems) {
                         heard = Heard::Ours;
+                        came.extend(newcomer(event).map(str::to_owned));
                     }
                 }
                 Err(Errno::ENOBUFS) => heard = Heard::Ours,
@@ -64,11 +65,23 @@ impl Uevents {
     }
 }
 
-/// Whether an event is of one of the subsystems: `ACTION@PATH`, then `KEY=VALUE`s, each ended by a
-/// zero byte (`kobject_uevent_env`).
+/// The lines of an event: `ACTION@PATH`, then `KEY=VALUE`s, each ended by a zero byte
+/// (`kobject_uevent_env`).
+fn lines(event: &[u8]) -> impl Iterator<Item = &[u8]> {
+    event.split(|byte| *byte == 0)
+}
+
+/// The name of the USB device that an event says has come.
+fn newcomer(event: &[u8]) -> Option<&str> {
+    let path = lines(event).next()?.strip_prefix(b"add@")?;
+    let is_device = || lines(event).any(|line| line == b"DEVTYPE=usb_device");
+    let name = path.rsplit(|byte| *byte == b'/').next()?;
+    std::str::from_utf8(name).ok().filter(|_| is_device())
+}
+
+/// Whether an event is of one of the subsystems.
 fn is_of(event: &[u8], subsystems: &[&str]) -> bool {
-    event
-        .split(|byte| *byte == 0)
+    lines(event)
         .filter_map(|line| line.strip_prefix(b"SUBSYSTEM="))
         .any(|subsystem| subsystems.iter().any(|one| one.as_bytes() == subsystem))
 }
@@ -99,8 +112,23 @@ mod tests {
     }
 
     #[test]
+    fn only_a_usb_device_that_is_added_is_a_newcomer() {
+        let event = b"add@/devices/pci0000:00/usb1/1-2\0ACTION=add\0DEVTYPE=usb_device\0";
+        assert_eq!(newcomer(event), Some("1-2"));
+        for other in [
+            &b"bind@/devices/usb1/1-2\0DEVTYPE=usb_device\0"[..],
+            b"add@/devices/usb1/1-2/1-2:1.0\0DEVTYPE=usb_interface\0",
+            b"remove@/devices/usb1/1-2\0DEVTYPE=usb_device\0",
+            b"add@/devices/usb1/1-2\xff\0DEVTYPE=usb_device\0",
+            b"",
+        ] {
+            assert_eq!(newcomer(other), None);
+        }
+    }
+
+    #[test]
     fn what_nobody_asked_about_is_not_heard() {
         let uevents = Uevents::listen().unwrap();
-        assert_ne!(uevents.drain(&[]).unwrap(), Heard::Ours);
+        assert_ne!(uevents.drain(&[], &mut Vec::new()).unwrap(), Heard::Ours);
     }
 }

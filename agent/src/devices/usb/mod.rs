@@ -4,6 +4,7 @@
 //! change while a device is attached is read once, when it is first seen.
 
 mod attributes;
+mod folder;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use cardwarden_policy::usb::{Device, Interface};
 
 pub(crate) use attributes::text;
+use folder::Folder;
 
 /// One appearance of a device or an interface. What is plugged in again, or set up anew, is another
 /// one, though it has the same name: sysfs gives each folder a number of its own
@@ -90,6 +92,39 @@ struct Known {
     classes: BTreeMap<u8, Vec<Interface>>,
 }
 
+impl Known {
+    fn attached(
+        &self,
+        folder: &Folder,
+        classes: BTreeMap<u8, Vec<Interface>>,
+        interfaces: Vec<Present>,
+    ) -> Attached {
+        Attached {
+            device: self.device.clone(),
+            syspath: self.syspath.clone(),
+            minor: (self.bus.saturating_sub(1))
+                .saturating_mul(128)
+                .saturating_add(self.number.saturating_sub(1)),
+            appearance: self.appearance.clone(),
+            bus: self.bus,
+            is_soldered: self.is_soldered,
+            is_authorized: attributes::is_authorized(folder.text("authorized")),
+            classes,
+            interfaces,
+        }
+    }
+}
+
+/// Whether the texts are wanted that a device says of itself. Who reads them waits while the kernel is
+/// busy with the device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Texts {
+    /// They are read.
+    Read,
+    /// Nobody asks for them.
+    Unasked,
+}
+
 /// The ports of this machine, and what was seen in them.
 #[derive(Debug)]
 pub(crate) struct Ports {
@@ -155,16 +190,40 @@ impl Ports {
         attached
     }
 
+    /// One device that has just been plugged in, by the name that the kernel gave it; `None` when it
+    /// has gone or may be used already.
+    pub(crate) fn newcomer(&self, name: &str, texts: Texts) -> Option<Attached> {
+        // The name comes with an event: nothing else is read by it than a device of this folder.
+        let is_name = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+        if !name.starts_with(|first: char| first.is_ascii_digit()) || !name.bytes().all(is_name) {
+            return None;
+        }
+        let path = self.folder.join(name);
+        let folder = Folder::open(&path)?;
+        let seen = Ports::seen(&folder, name.to_owned())?;
+        // The next look finds out where it really lies, and its texts.
+        let known = attributes::read(&folder, path, seen, texts)?;
+        let classes = known.classes.clone();
+        let attached = known.attached(&folder, classes, Vec::new());
+        (!attached.is_authorized).then_some(attached)
+    }
+
+    /// Which appearance of a device has this folder, and the number that the device has on its bus.
+    fn seen(folder: &Folder, name: String) -> Option<(Appearance, u32)> {
+        let inode = folder.inode()?;
+        Some((Appearance { name, inode }, folder.number("devnum")?))
+    }
+
     fn look_at(&mut self, name: String, interfaces: Vec<(u8, String)>) -> Option<Attached> {
         let path = self.folder.join(&name);
-        let inode = fs::metadata(&path).ok()?.ino();
-        let number = attributes::number(&path, "devnum")?;
-        let appearance = Appearance { name, inode };
+        let folder = Folder::open(&path)?;
+        let (appearance, number) = Self::seen(&folder, name)?;
         let known = match self.known.get(&appearance.name) {
             Some(known) if known.appearance == appearance && known.number == number => known,
             _ => {
                 let name = appearance.name.clone();
-                let known = attributes::read(&path, appearance, number)?;
+                let syspath = fs::canonicalize(&path).ok()?;
+                let known = attributes::read(&folder, syspath, (appearance, number), Texts::Read)?;
                 self.known.insert(name.clone(), known);
                 self.known.get(&name)?
             }
@@ -181,19 +240,7 @@ impl Ports {
                 present(&path, name, number)
             })
             .collect();
-        Some(Attached {
-            device: known.device.clone(),
-            syspath: known.syspath.clone(),
-            minor: (known.bus.saturating_sub(1))
-                .saturating_mul(128)
-                .saturating_add(number.saturating_sub(1)),
-            appearance: known.appearance.clone(),
-            bus: known.bus,
-            is_soldered: known.is_soldered,
-            is_authorized: attributes::is_authorized(&path),
-            classes,
-            interfaces,
-        })
+        Some(known.attached(&folder, classes, interfaces))
     }
 
     /// Says once of each set of devices that they cannot be told apart by what they say.
@@ -240,7 +287,7 @@ pub(crate) fn present(path: &Path, name: String, number: u8) -> Option<Present> 
     Some(Present {
         appearance: Appearance { name, inode },
         number,
-        is_authorized: attributes::is_authorized(path),
+        is_authorized: attributes::is_authorized(text(path, "authorized")),
         driver,
     })
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use cardwarden_policy::usb::{Connection, Interface};
 use tempfile::TempDir;
 
-use super::{Attached, Ports};
+use super::{Attached, Ports, Texts};
 
 /// A sysfs with one controller, and a runtime folder.
 pub(crate) struct Fake {
@@ -161,8 +161,10 @@ impl Fake {
         if let Some(serial) = made.serial {
             put("serial", &format!("{serial}\n"));
         }
-        let mut descriptors = vec![18, 1];
-        descriptors.resize(18, 0);
+        let [low, high] = made.vendor.to_le_bytes();
+        let mut descriptors = vec![
+            18, 1, 0, 2, 0, 0, 0, 64, low, high, 0x25, 8, 0, 1, 1, 2, 3, 1,
+        ];
         descriptors.extend([9, 2, 0xff, 0, 1, 1, 0, 0x80, 50]);
         for (number, class) in (0_u8..).zip(made.classes) {
             let class: Interface = class.parse().unwrap();
@@ -272,6 +274,50 @@ fn what_removable_says_is_not_asked() {
     let found = fake.scan();
     assert_eq!(found[1].device.connection, Connection::Unknown);
     assert!(!found[1].is_soldered);
+}
+
+#[test]
+fn the_port_of_a_newcomer_is_told_before_the_kernel_has_linked_both() {
+    let fake = Fake::new();
+    for (port, below) in [
+        ("1-1", "sys/devices/pci1/usb1/1-0:1.0/usb1-port1"),
+        ("1-1.4", "sys/devices/pci1/usb1/1-1/1-1:2.0/1-1-port4"),
+    ] {
+        fake.plug(&made(port, 0x0781, &["08:06:50"]));
+        fs::remove_dir_all(fake.path(&format!("{}/port", place(port)))).unwrap();
+        fake.put(&format!("{below}/connect_type"), "hotplug\n");
+    }
+    for (port, at) in [("1-1", 1), ("1-1.4", 2)] {
+        let found = fake.scan();
+        assert_eq!(found[at].device.port, port);
+        assert_eq!(found[at].device.connection, Connection::External, "{port}");
+    }
+}
+
+#[test]
+fn a_newcomer_waits_is_told_by_its_name_alone_and_is_what_a_look_finds() {
+    let fake = Fake::new();
+    let stick = Made {
+        serial: Some("A1"),
+        ..made("1-1", 0x0781, &["08:06:50"])
+    };
+    fake.put("sys/bus/usb/devices/usb1/authorized_default", "0\n");
+    fake.plug(&stick);
+    let ports = Ports::below(&fake.sysfs());
+    let newcomer = ports.newcomer("1-1", Texts::Read).unwrap();
+    let found = Attached {
+        syspath: newcomer.syspath.clone(),
+        ..fake.scan()[1].clone()
+    };
+    assert_eq!(newcomer, found);
+    let mut bare = found;
+    (bare.device.serial, bare.device.name) = (None, None);
+    assert_eq!(ports.newcomer("1-1", Texts::Unasked), Some(bare));
+    for other in ["1-2", "usb1", "..", "1-1/../1-1", "", "1-1:1.0"] {
+        assert_eq!(ports.newcomer(other, Texts::Read), None, "{other}");
+    }
+    fake.put("sys/bus/usb/devices/1-1/authorized", "1\n");
+    assert_eq!(ports.newcomer("1-1", Texts::Read), None);
 }
 
 #[test]

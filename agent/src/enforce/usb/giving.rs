@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use cardwarden_policy::Function;
+use cardwarden_policy::{Decision, Function};
 
-use super::aim::Aim;
+use super::aim::{Aim, aim};
 use super::ports::Half;
 use super::storage::{Manner, Stage};
 use super::sysfs::{Sysfs, Written};
@@ -43,6 +43,25 @@ impl Usb {
             attached.interfaces.clone()
         };
         self.give_interfaces(aim, &interfaces, functions)
+    }
+
+    /// Lets a device in that has just been plugged in, before the turn that looks at all of them; whether
+    /// it did. It takes what the turn would: the device is aimed at and given alike.
+    pub(super) fn admit_one(&mut self, attached: &Attached, decision: &Decision) -> bool {
+        let mut aim = aim(attached, decision);
+        aim.settle(decision);
+        let is_free = aim.refused.is_empty() && !aim.is_whole && !aim.is_read_only;
+        let functions = attached.device.classes();
+        let is_short = functions.iter().any(|one| self.short.contains(one));
+        let waits_for_us = !attached.is_authorized
+            && self.is_of_known_bus(attached)
+            && self.is_ours(attached, &attached.appearance, Half::Device);
+        if !is_free || is_short || !waits_for_us {
+            return false;
+        }
+        // What could not be done, the turn finds and tells.
+        let short = self.give(&aim, &functions);
+        short.is_empty() && self.taken.is_seen(&attached.appearance)
     }
 
     /// Whether it was refused in this very turn only to be set up anew.

@@ -241,6 +241,15 @@ impl Enforcer for Usb {
         short
     }
 
+    fn admit(&mut self, goal: Goal<'_>) -> bool {
+        if !is_restricted(goal.decision) {
+            return false;
+        }
+        let newcomers = goal.found.usb.iter().filter(|one| !one.is_root_hub());
+        let admitted = newcomers.map(|one| self.admit_one(one, goal.decision));
+        admitted.fold(false, |any, one| any | one)
+    }
+
     fn held(&mut self, goal: Goal<'_>) -> Vec<Held> {
         if !is_restricted(goal.decision) && self.taken == Taken::default() {
             return Vec::new();

@@ -1,6 +1,7 @@
 //! How devices and interfaces are born: closed ports, and what they were before.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use cardwarden_policy::Function;
@@ -127,6 +128,15 @@ impl Usb {
             "2" => attached.device.connection == Connection::BuiltIn,
             _ => true,
         })
+    }
+
+    /// Whether the bus of a device is the one that was closed: a controller that came since may have the
+    /// number of one that went.
+    pub(super) fn is_of_known_bus(&self, attached: &Attached) -> bool {
+        let hub = self.sysfs.folder(&format!("usb{}", attached.bus));
+        let inode = std::fs::metadata(hub).map(|met| met.ino()).ok();
+        let before = self.taken.defaults.get(&key(attached.bus, DEVICES));
+        before.is_some_and(|before| Some(before.inode) == inode)
     }
 
     /// Whether what is not authorised is so because of us.

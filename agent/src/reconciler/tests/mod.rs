@@ -23,6 +23,7 @@ use crate::status::{Posture, Status};
 
 mod association;
 mod guard;
+mod newcomers;
 mod release;
 mod sent;
 mod situation;
@@ -38,6 +39,10 @@ struct Fake {
     netlink: BTreeMap<u16, Function>,
     /// What an attempt to make a Bluetooth socket meets.
     socket: Option<Met>,
+    /// The USB devices that wait to be let in, by name.
+    newcomers: BTreeMap<String, Found>,
+    /// Whether the texts of the last were wanted.
+    texts: Option<Texts>,
 }
 
 impl Default for Fake {
@@ -52,6 +57,8 @@ impl Default for Fake {
             announced: Vec::new(),
             netlink: BTreeMap::new(),
             socket: None,
+            newcomers: BTreeMap::new(),
+            texts: None,
         }
     }
 }
@@ -73,6 +80,11 @@ impl World for Fake {
             syspath: "/sys/video0".into(),
         });
         found
+    }
+
+    fn newcomer(&mut self, name: &str, texts: Texts) -> Option<Found> {
+        self.texts = Some(texts);
+        self.newcomers.get(name).cloned()
     }
 
     fn prober(&mut self) -> Option<u32> {

@@ -1,5 +1,6 @@
 //! Laws of the authorisation, on a sysfs in a temporary folder.
 
+mod admitting;
 mod authorising;
 mod giving;
 mod sparing;
