@@ -222,7 +222,7 @@ fn agent(figures: &mut Vec<Figure>) -> Result<()> {
         unit: "wake-ups",
     });
     let rules = scenario::usb_rules(scenario::MOST_RULES);
-    scenario::send(&mut machine, &format!("{}{rules}", scenario::OFFICE), "")?;
+    scenario::send(&mut machine, &format!("{}{rules}", scenario::LOOSE), "")?;
     figures.push(resident(&mut machine, &pid, "agent.rss_kib_10000")?);
     Ok(())
 }
