@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::card::{self, CardEvent, Expectation, Order};
 use crate::clock::{self, Alarm, Clock};
 use crate::denial::Denial;
-use crate::devices::monitor::{Monitor, Nudge};
+use crate::devices::monitor::Monitor;
 use crate::devices::usb::Texts;
 use crate::devices::{self, Devices, Found};
 use crate::dm::{self, Queue};
@@ -341,10 +341,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
             Some(order) = inputs.orders.recv() => inputs.readers.order(order),
             Some(request) = inputs.requests.recv() => answer(&mut owner, request),
             changed = inputs.monitor.changed() => {
-                match changed.map_err(system("listen to udev"))? {
-                    Nudge::Came(names) => owner.on_newcomers(&names),
-                    Nudge::Look => owner.turn(),
-                }
+                owner.on_nudge(&changed.map_err(system("listen to udev"))?);
             }
             () = inputs.switched.notified() => owner.turn(),
             () = inputs.guard.notified() => owner.turn(),

@@ -16,12 +16,21 @@ use cardwarden_policy::plan::concerns;
 use cardwarden_policy::{Decision, Function, Verdict};
 
 use super::{Reconciler, World};
+use crate::devices::monitor::Nudge;
 use crate::devices::usb::Texts;
 use crate::enforce::{Goal, Kernel};
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
+    /// Does what it was nudged for.
+    pub(crate) fn on_nudge(&mut self, nudge: &Nudge) {
+        match nudge {
+            Nudge::Came(names) => self.on_newcomers(names),
+            Nudge::Look => self.turn(),
+        }
+    }
+
     /// Lets those of the devices in that nothing is refused of. They have just been plugged in.
-    pub(crate) fn on_newcomers(&mut self, names: &[String]) {
+    pub(super) fn on_newcomers(&mut self, names: &[String]) {
         for name in names {
             if self.let_in(name).is_none() {
                 tracing::trace!("{name} is left to the turn");

@@ -209,13 +209,7 @@ fn agent(figures: &mut Vec<Figure>) -> Result<()> {
     let mut machine = scenario::with_the_card(Kernel::V6_1)?;
     machine.ok("lab settle 60 --reported")?;
     let pid = machine.ok("systemctl show -P MainPID cardwardend")?;
-    let value = number(&machine.ok(&format!("awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status"))?)?;
-    figures.push(Figure {
-        key: "agent.rss_kib",
-        value,
-        bound: Some(12.0 * 1024.0),
-        unit: "KiB",
-    });
+    figures.push(resident(&mut machine, &pid, "agent.rss_kib")?);
     let switches = format!(
         "cat /proc/{pid}/task/*/status | awk '/^voluntary_ctxt/ {{n += $2}} END {{print n}}'"
     );
@@ -228,7 +222,21 @@ fn agent(figures: &mut Vec<Figure>) -> Result<()> {
         bound: Some(0.0),
         unit: "wake-ups",
     });
+    let rules = scenario::usb_rules(scenario::MOST_RULES);
+    scenario::send(&mut machine, &format!("{}{rules}", scenario::LOOSE), "")?;
+    figures.push(resident(&mut machine, &pid, "agent.rss_kib_10000")?);
     Ok(())
+}
+
+/// What the agent has in memory, its program's own pages included.
+fn resident(machine: &mut Machine, pid: &str, key: &'static str) -> Result<Figure> {
+    let value = machine.ok(&format!("awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status"))?;
+    Ok(Figure {
+        key,
+        value: number(&value)?,
+        bound: Some(12.0 * 1024.0),
+        unit: "KiB",
+    })
 }
 
 /// A cold start, from the start of QEMU until systemd has finished.

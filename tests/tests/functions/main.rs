@@ -19,7 +19,8 @@ use sticks::what_may_only_be_read_is_not_written_to;
 use table::{BLUETOOTH, CAMERA, Holder, INFRARED, MICROPHONE, NFC, RADIO, stands, without};
 use usb::{
     KEYBOARD, NETWORK, SERIAL, STORAGE, a_disabled_gadget_is_no_device_to_anybody,
-    each_usb_function_is_off_alone_and_with_others, what_is_usb_is_closed_as_usb_too,
+    each_usb_function_is_off_alone_and_with_others,
+    what_is_plugged_in_is_let_in_by_the_policy_in_force_alone, what_is_usb_is_closed_as_usb_too,
 };
 
 laws! { from fresh:
@@ -31,6 +32,7 @@ laws! { from fresh:
     each_usb_function_is_off_alone_and_with_others,
     a_disabled_gadget_is_no_device_to_anybody,
     what_is_usb_is_closed_as_usb_too,
+    what_is_plugged_in_is_let_in_by_the_policy_in_force_alone,
     what_may_only_be_read_is_not_written_to,
     memory_without_a_descriptor_is_told_of,
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use cardwarden_tests::machine::Machine;
+use cardwarden_tests::machine::usb;
 use cardwarden_tests::matrix::{Case, Device, Record};
 use cardwarden_tests::scenario::{self, expect};
 
@@ -239,6 +240,55 @@ fn is_refused(machine: &mut Machine, attempt: &str) -> Result<()> {
         "`{attempt}` says {said}"
     );
     Ok(())
+}
+
+/// A policy by which every port is closed, and which takes the keyboard where `denied` names it.
+fn closing(denied: &str) -> String {
+    format!(
+        "{}\n[[rules]]\nid = \"named\"\nfunctions = [\"usb\"]\naction = \"disable\"\ndeny = [{{ id = \"{denied}\" }}]\n",
+        scenario::LOOSE
+    )
+}
+
+/// What is plugged in is let in at once where the policy in force gives it, and never where it does not: not
+/// even for a moment, and not when the policy changes while it is plugged in.
+pub(crate) fn what_is_plugged_in_is_let_in_by_the_policy_in_force_alone(
+    machine: &mut Machine,
+) -> Result<()> {
+    const OTHER: &str = "0627:ffff";
+    let keyboard = usb::KEYBOARD;
+    scenario::insert(machine, &closing(OTHER), "")?;
+    machine.plug_usb(keyboard)?;
+    is_plugged(machine, "1")?;
+    machine.ok("timeout 15 sh -c 'until ls -d /sys/bus/usb/drivers/usbhid/[0-9]*:*; do udevadm settle; done'")?;
+    machine.unplug_usb(keyboard)?;
+    expect(machine, LET_IN, "1")?;
+    scenario::send(machine, &closing(keyboard.id), "")?;
+    machine.plug_usb(keyboard)?;
+    is_plugged(machine, "0")?;
+    machine.unplug_usb(keyboard)?;
+    expect(machine, LET_IN, "1")?;
+    // Both at once: whichever was first, what the policy says last holds.
+    for (denied, authorized) in [(OTHER, "1"), (keyboard.id, "0")] {
+        machine.plug_usb(keyboard)?;
+        scenario::send(machine, &closing(denied), "")?;
+        is_plugged(machine, authorized)?;
+        machine.unplug_usb(keyboard)?;
+    }
+    Ok(())
+}
+
+/// How often the keyboard was let in.
+const LET_IN: &str = "journalctl -b -u cardwardend -o cat | grep -c 'may be used'";
+
+/// Waits until the guest has set the keyboard up as far as it may, and looks at it.
+fn is_plugged(machine: &mut Machine, authorized: &str) -> Result<()> {
+    const PLUGGED: &str = "grep -lsx 0627 /sys/bus/usb/devices/*/idVendor";
+    machine.ok(&format!(
+        "timeout 15 sh -c 'until {PLUGGED}; do udevadm settle; done' && lab settle"
+    ))?;
+    let now = format!("cat $(dirname $({PLUGGED}))/authorized");
+    expect(machine, &now, authorized)
 }
 
 pub(crate) fn a_disabled_gadget_is_no_device_to_anybody(machine: &mut Machine) -> Result<()> {

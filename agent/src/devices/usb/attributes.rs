@@ -58,12 +58,11 @@ fn connection(device: &Folder, name: &str) -> Connection {
 /// told of the device (`usb_new_device`). A port lies below its hub's interface, in whose name is the
 /// hub's configuration; that is not asked, since who asks waits until the hub is done with the device.
 fn said_by_hub(device: &Folder, name: &str) -> Option<String> {
-    let (hub, interface, number) = match name.rsplit_once('.') {
-        Some((hub, number)) => (hub.to_owned(), format!("{hub}:"), number),
-        None => {
-            let (bus, number) = name.split_once('-')?;
-            (format!("usb{bus}"), format!("{bus}-0:"), number)
-        }
+    let (hub, interface, number) = if let Some((hub, number)) = name.rsplit_once('.') {
+        (hub.to_owned(), format!("{hub}:"), number)
+    } else {
+        let (bus, number) = name.split_once('-')?;
+        (format!("usb{bus}"), format!("{bus}-0:"), number)
     };
     let of =
         |interface: &str| device.text(&format!("../{interface}/{hub}-port{number}/connect_type"));

@@ -43,6 +43,9 @@ impl Bench {
     }
 }
 
+/// A port, whether its device may be used, and the same of its interfaces.
+type Given = (String, bool, Vec<(String, bool)>);
+
 fn off(functions: &[Function]) -> impl Fn(&[Attached]) -> Decision {
     |found: &[Attached]| decision(functions, found)
 }
@@ -153,7 +156,7 @@ proptest! {
         prop_assert!(!is_in || plain.authorized("1-2"));
         quick.fake.settle(&all);
         quick.follow(&functions, &all);
-        let names = |bench: &Bench| -> Vec<(String, bool, Vec<(String, bool)>)> {
+        let names = |bench: &Bench| -> Vec<Given> {
             let found = bench.fake.scan();
             let all = found.into_iter().map(|one| {
                 let each = one.interfaces.into_iter();
