@@ -7,6 +7,7 @@ use crate::bench;
 use crate::fuzz;
 use crate::image::product;
 use crate::lab;
+use crate::machine::accelerator::IN_TURNS;
 use crate::matrix;
 use crate::place;
 use crate::run::Run;
@@ -79,6 +80,7 @@ fn in_machines(scenarios: &[&str]) -> Result<()> {
     let ran = run
         .args(["--", "--test-threads=2"])
         .env(lab::PRODUCT, layer)
+        .env(IN_TURNS, "yes")
         .visibly();
     if scenarios.contains(&ATTACKS) {
         bench::print(&attacks::figures()?);

@@ -159,7 +159,9 @@ fn controlled(number: usize) -> Result<()> {
 
 fn tries(ground: &mut Ground, vector: &Vector, who: Who) -> Result<Attempt> {
     let attempt = ground.attempt(vector, who);
-    let is_spoilt = vector.is_open(who) && !vector.is_harmless;
+    // What the guard keeps is what all others stand on.
+    let is_of_guard = vector.stands.starts_with("guard");
+    let is_spoilt = (is_of_guard || vector.is_open(who)) && !vector.is_harmless;
     if vector.is_alone || is_spoilt || attempt.is_err() {
         ground.leave(false);
     }
