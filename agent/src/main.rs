@@ -38,16 +38,12 @@ mod store;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 
 /// The settings by which the agent of a device goes. One that goes by others is not that agent: the guard keeps it
 /// out.
 const SETTINGS: &str = "/etc/cardwarden/agent.toml";
-
-/// How long an agent that the guard keeps out waits before it ends; less than systemd waits for it.
-const LASTING: Duration = Duration::from_secs(5);
 
 /// The Cardwarden agent: enforces the policy of a company's smart card.
 #[derive(Debug, Parser)]
@@ -99,10 +95,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", cardwarden_policy::explain::chain(&error));
-            if error.is_lasting() {
-                // systemd starts it again and again, and nothing changes until the device starts anew.
-                std::thread::sleep(LASTING);
-            }
             ExitCode::FAILURE
         }
     }

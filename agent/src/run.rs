@@ -74,13 +74,6 @@ pub(crate) enum Error {
     Identity(#[source] identity::Error),
 }
 
-impl Error {
-    /// Whether another start meets the same.
-    pub(crate) const fn is_lasting(&self) -> bool {
-        matches!(self, Self::Kernel(enforce::Error::Stranger { .. }))
-    }
-}
-
 /// Runs until it is asked to stop. What is in force stays in force.
 pub(crate) fn run(config: &Path) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -6,6 +6,10 @@ use crate::function::{Function, Verdict};
 
 /// What the guard is to keep, beside the enforcement and the agent themselves.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five things, each kept or not by itself"
+)]
 pub struct Guarding {
     /// Switches of USB devices and of drivers.
     pub devices: bool,

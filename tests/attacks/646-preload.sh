@@ -9,6 +9,6 @@ library=$(find /usr/lib -name 'libmemusage.so' -o -name 'libanl.so.1' | head -n 
 must test -n "$library"
 said=$(LD_PRELOAD=$library timeout 8 /usr/libexec/cardwardend 2>&1)
 case "$said" in
-*"in force"*) succeeded "it is the agent" ;;
+*"INFO in force"*) succeeded "it is the agent" ;;
 *) refused "${said##*: }" ;;
 esac

@@ -16,7 +16,7 @@ use crate::enforce::{GuardState, Kernel};
 use crate::store::{Told, Untold};
 
 /// The time in which companies are told once of what the guard refuses.
-const GUARD_PAUSE: Duration = Duration::from_secs(60);
+const GUARD_PAUSE: Duration = Duration::from_mins(1);
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Tells each company's server what is new of its own rulings; `false` when that could not be

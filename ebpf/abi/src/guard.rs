@@ -223,7 +223,6 @@ pub const PROC: u64 = 0x9fa0;
 pub const CGROUP2: u64 = 0x6367_7270;
 
 /// What guards a switch in sysfs or configfs, by its name; 0 for one that is free.
-#[expect(clippy::inline_always, reason = "programs of the kernel call nothing")]
 #[inline(always)]
 pub fn switch(of: u64) -> u32 {
     const DEVICES: [u64; 16] = [
@@ -271,7 +270,6 @@ pub fn switch(of: u64) -> u32 {
 
 /// Whether a kernel setting, by its name, would silence the programs: without ftrace, the trampolines that
 /// call them are gone (`kernel/trace/ftrace.c`).
-#[expect(clippy::inline_always, reason = "programs of the kernel call nothing")]
 #[inline(always)]
 pub fn setting(of: u64) -> bool {
     const SETTINGS: [u64; 2] = [name(b"ftrace_enabled"), name(b"bpf_jit_enable")];
@@ -281,7 +279,6 @@ pub fn setting(of: u64) -> bool {
 /// Whether a file of a control group is guarded, by the names of the group and of the file. The service's own
 /// group belongs to systemd; of the groups above, what would stop or starve all in them. A process that systemd
 /// starts joins the group by itself.
-#[expect(clippy::inline_always, reason = "programs of the kernel call nothing")]
 #[inline(always)]
 pub fn cgroup(group: u64, file: u64) -> Grouped {
     const STOPS: [u64; 8] = [

@@ -11,10 +11,17 @@ use crate::HOME;
 
 /// `MNT_DETACH` (`include/linux/fs.h`): with all that is mounted below.
 const DETACH: u32 = 2;
+/// `MS_MOVE` (`include/uapi/linux/mount.h`).
+const MOVE: u64 = 0x2000;
 
 #[lsm(hook = "sb_mount")]
 pub fn guard_mount(ctx: LsmContext) -> i32 {
-    onto(Path::argument(&ctx, 1), ctx.arg(5))
+    let (flags, earlier): (u64, i32) = (ctx.arg(3), ctx.arg(5));
+    // From where, it does not say.
+    if earlier >= 0 && flags & MOVE != 0 && guards(GUARD_AGENT) && is_shared() {
+        return refuse(Act::Mount, 0);
+    }
+    onto(Path::argument(&ctx, 1), earlier)
 }
 
 #[lsm(hook = "move_mount")]
@@ -50,8 +57,9 @@ fn onto(path: Path, earlier: i32) -> i32 {
     if earlier < 0 || !guards(GUARD_AGENT) {
         return earlier;
     }
-    let place = path.dentry();
-    if (holds_pins(path.mount().file_system()) || is_home(place)) && is_shared() {
+    let (place, mounted) = (path.dentry(), path.mount().file_system());
+    let is_above = mounted.magic() == SYSFS && place.parent().is_root();
+    if (holds_pins(mounted) || is_above || is_home(place)) && is_shared() {
         return refuse(Act::Mount, 0);
     }
     0

@@ -107,6 +107,12 @@ impl Dentry {
         Self(unsafe { read(self.0, &DENTRY_PARENT) })
     }
 
+    /// Whether it is the root of its file system.
+    #[inline(always)]
+    pub fn is_root(self) -> bool {
+        core::ptr::eq(self.parent().0, self.0)
+    }
+
     /// `dentry->d_inode`.
     #[inline(always)]
     pub fn inode(self) -> Inode {

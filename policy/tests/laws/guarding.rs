@@ -1,7 +1,9 @@
 //! Laws of what is guarded.
 
 use cardwarden_policy::document::Guard;
-use cardwarden_policy::{Function, Guarding, Say, Standing, Verdict, decide_all, guarding};
+use cardwarden_policy::{
+    Context, Function, Guarding, Say, Standing, Verdict, decide_all, guarding,
+};
 use proptest::prelude::*;
 
 use crate::arbitrary::{context, instant, operations, policy};
@@ -38,7 +40,7 @@ proptest! {
     #[test]
     fn a_policy_that_cannot_be_read_is_guarded(now in prop::option::of(instant())) {
         let standings = [Standing::Unproven { problem: "damaged".to_owned() }];
-        let context = Default::default();
+        let context = Context::default();
         let says = [Say { standing: &standings[0], operations: &[], context: &context }];
         let decision = decide_all(&says, &context, now).decision;
         let guarded = guarding(&standings, &decision, now.is_some());

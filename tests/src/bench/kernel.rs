@@ -88,6 +88,17 @@ fn added(with: &[f64], without: &[f64]) -> Result<f64> {
     )
 }
 
+/// The most that anything costs more than without.
+fn most(with: &Counts, without: &Counts) -> Result<f64> {
+    let each = [
+        added(&with.files, &without.files)?,
+        added(&with.devices, &without.devices)?,
+        added(&with.plain, &without.plain)?,
+        added(&with.sockets, &without.sockets)?,
+    ];
+    Ok(each.into_iter().fold(0.0, f64::max))
+}
+
 /// What an open(2) and a socket(2) cost more while everything is off, while somebody has open what is off, and while
 /// nothing is off but the agent is there.
 ///
@@ -101,13 +112,7 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
         nothing,
         alone,
     } = States::take()?;
-    let unrestricted = [
-        added(&nothing.files, &alone.files)?,
-        added(&nothing.devices, &alone.devices)?,
-        added(&nothing.plain, &alone.plain)?,
-        added(&nothing.sockets, &alone.sockets)?,
-    ];
-    let unrestricted = unrestricted.into_iter().fold(0.0, f64::max);
+    let unrestricted = most(&nothing, &alone)?;
     let added = [
         (
             "kernel.open_instructions_file",
@@ -149,6 +154,11 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> Result<()> {
             unit: "instructions added",
         });
     }
+    free(nothing, figures)
+}
+
+/// What an open costs where nothing is off.
+fn free(nothing: Counts, figures: &mut Vec<Figure>) -> Result<()> {
     for (key, counts) in [
         ("kernel.open_instructions_file_free", nothing.files),
         ("kernel.open_instructions_device_free", nothing.devices),

@@ -49,7 +49,7 @@ enum Stance {
 }
 
 /// How long to wait before it is tried again.
-const AGAIN: Duration = Duration::from_secs(300);
+const AGAIN: Duration = Duration::from_mins(5);
 
 impl Guard {
     /// Finds it as an earlier run left it. `folders` are the agent's own.
@@ -138,7 +138,11 @@ impl Guard {
                     Err(_panic) => failed("it ended before its time".to_owned()),
                 };
             }
-            other => self.stance = other,
+            same @ (Stance::Down
+            | Stance::Rising(..)
+            | Stance::Up(_)
+            | Stance::Failed(..)
+            | Stance::Lacking) => self.stance = same,
         }
     }
 
