@@ -28,7 +28,7 @@ os.write(control, struct.pack("<III", 3, 12 + len(body), 3) + body)
 texts = struct.pack("<HH", 0x409, 0)[:2] + b"mine\0"
 os.write(control, struct.pack("<IIII", 2, 16 + len(texts), 1, 1) + texts)
 os.symlink(place + "/functions/ffs.mine", place + "/configs/c.1/ffs.mine")
-attempt(os.write, os.open(place + "/UDC", os.O_WRONLY), b"dummy_udc.4")
+attempt(os.write, attempt(os.open, place + "/UDC", os.O_WRONLY), b"dummy_udc.4")
 end = time.monotonic() + 8
 while time.monotonic() < end:
     if not open(place + "/UDC").read().strip():
