@@ -179,7 +179,7 @@ impl Running {
 
     fn kill(&self) -> Result<()> {
         match killpg(self.group, Signal::SIGKILL) {
-            Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(error) => Err(error).context("kill the program"),
         }
     }
