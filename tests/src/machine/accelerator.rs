@@ -124,9 +124,9 @@ impl Accelerator {
     }
 }
 
-/// Set by the scenario tests. Attaching and detaching programs rewrites the kernel's code while it runs, and QEMU 7.2's
-/// emulator of two processors at once can miss that: both then stood at one instruction for ever, once in some hundred
-/// rises and falls of the guard. Two machines run side by side, so nothing is lost by it.
+/// Set by the scenario tests. Attaching and detaching programs rewrites the kernel's code while it runs. Once, when the
+/// guard fell, both processors of a machine stood at the first instruction of a hook for ever; as at the start, QEMU
+/// 7.2's emulator of two processors at once is the suspect. Two machines run side by side, so little is lost by turns.
 pub const IN_TURNS: &str = "CARDWARDEN_LAB_IN_TURNS";
 
 fn emulated() -> Accelerator {
