@@ -121,6 +121,10 @@ impl World for Machine {
         Some((call, self.prober.attempt(Attempt::Socket(function))))
     }
 
+    fn try_undo(&mut self) -> Met {
+        self.prober.attempt(Attempt::Undo)
+    }
+
     fn announce(&mut self, found: &Found, function: Function, decided: bool) {
         if let Err(error) = devices::mark_decided(&self.runtime, function, decided) {
             tracing::warn!(
@@ -167,6 +171,10 @@ async fn serve(config: &Path) -> Result<(), Error> {
     }
     let folders = settings.folders(config);
     let programs = Programs::open(settings.second_lock, &folders).map_err(Error::Kernel)?;
+    if programs.is_guarded() && !Store::new(&settings.state, &settings.floor).is_there() {
+        let problem = "the state of what it guards cannot be seen".to_owned();
+        return Err(Error::Kernel(enforce::Error::Stranger { problem }));
+    }
     let guard = programs.bell();
     let refusals = programs
         .events()

@@ -94,6 +94,10 @@ impl Kernel for Memory {
         self.guarded.clone()
     }
 
+    fn doubt_guard(&mut self) {
+        self.guarded = GuardState::Down;
+    }
+
     fn refusals(&mut self, counter: u16) -> u64 {
         self.counts.get(&counter).copied().unwrap_or_default()
     }

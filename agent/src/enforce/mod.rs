@@ -174,6 +174,9 @@ pub(crate) trait Kernel {
     /// How the guard stands.
     fn guarded(&mut self) -> GuardState;
 
+    /// Looks anew how the guard stands, since it did not refuse what it should.
+    fn doubt_guard(&mut self);
+
     /// How often something was refused, by counter.
     fn refusals(&mut self, counter: u16) -> u64;
 

@@ -19,6 +19,7 @@ use crate::enforce::probe::{self, Met};
 enum Question<'a> {
     Open(&'a Path),
     Socket(Function),
+    Guard,
 }
 
 /// Answers until nobody asks any more.
@@ -55,6 +56,7 @@ fn read(question: &str) -> Option<Question<'_>> {
     match question.split_once(' ')? {
         ("open", path) => Some(Question::Open(Path::new(path))),
         ("socket", function) => Some(Question::Socket(function.parse().ok()?)),
+        ("undo", "it") => Some(Question::Guard),
         (_, _) => None,
     }
 }
@@ -62,6 +64,7 @@ fn read(question: &str) -> Option<Question<'_>> {
 fn try_it(question: Question<'_>) -> Met {
     match question {
         Question::Open(path) => probe::open(path),
+        Question::Guard => probe::guard(),
         Question::Socket(function) => probe::family(function).unwrap_or(Met::Other(Errno::EINVAL)),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) enum Attempt<'a> {
     Open(&'a Path),
     /// Making a socket of the family that carries a function.
     Socket(Function),
+    /// Undoing what is in force.
+    Undo,
 }
 
 /// The child, as the agent sees it. It is started at the first attempt, and anew when it is gone.
@@ -125,6 +127,7 @@ impl Attempt<'_> {
                 Some(format!("open {path}\n"))
             }
             Self::Socket(function) => Some(format!("socket {function}\n")),
+            Self::Undo => Some("undo it\n".to_owned()),
         }
     }
 }
@@ -146,6 +149,7 @@ mod tests {
         for attempt in [
             Attempt::Open(Path::new("/dev/a node")),
             Attempt::Socket(Function::Bluetooth),
+            Attempt::Undo,
         ] {
             let spelt = attempt.spelt().unwrap();
             assert!(spelt.ends_with('\n'));

@@ -83,6 +83,8 @@ pub(crate) trait World {
         &mut self,
         function: Function,
     ) -> Option<(&'static str, crate::enforce::probe::Met)>;
+    /// What an attempt to undo what is in force meets.
+    fn try_undo(&mut self) -> crate::enforce::probe::Met;
     /// Lets udev rules know whether a function is decided on (it may be used, or is refused), and run
     /// anew.
     fn announce(&mut self, found: &Found, function: Function, decided: bool);

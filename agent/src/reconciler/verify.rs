@@ -46,18 +46,41 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         {
             tracing::debug!("probes are counted as refusals: {error}");
         }
+        let is_guarded = self.is_guarded();
         let verified = turn
             .joint
             .decision
             .rulings
             .iter()
-            .map(|(function, ruling)| (*function, self.verify_one(*function, ruling, turn)))
+            .map(|(function, ruling)| {
+                let verified = self.verify_one(*function, ruling, turn, is_guarded);
+                (*function, verified)
+            })
             .collect();
         self.kernel.revoke_permit();
         verified
     }
 
-    fn verify_one(&mut self, function: Function, ruling: &Ruling, turn: &Turn) -> Verified {
+    /// Whether the guard stands, as an attempt shows. One that refuses nothing is looked at anew.
+    fn is_guarded(&mut self) -> bool {
+        if self.kernel.guarded() != GuardState::Up {
+            return false;
+        }
+        let met = self.world.try_undo();
+        if met != Met::Refused {
+            tracing::warn!(?met, "the guard does not refuse what it should");
+            self.kernel.doubt_guard();
+        }
+        met == Met::Refused
+    }
+
+    fn verify_one(
+        &mut self,
+        function: Function,
+        ruling: &Ruling,
+        turn: &Turn,
+        is_guarded: bool,
+    ) -> Verified {
         let mut enforcers = enforcers(function, turn);
         // What is refused of a USB device by a rule of its own does not refuse the function.
         let is_of_devices = [Some(function), function.whole()].contains(&Some(Function::Usb));
@@ -76,7 +99,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         };
         let held = ruling.verdict == Verdict::Disabled && achieved != Achieved::Failed;
         let best = switches().map(|(_, tier)| tier);
-        let by_programs = if self.kernel.guarded() == GuardState::Up {
+        let by_programs = if is_guarded {
             Tier::Kernel
         } else {
             Tier::KernelOpen

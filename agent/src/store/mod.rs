@@ -205,6 +205,11 @@ impl Store {
         }
     }
 
+    /// Whether something was ever kept.
+    pub(crate) fn is_there(&self) -> bool {
+        self.path.exists()
+    }
+
     /// Reads what lasts. That there is nothing is no error; that it cannot be read restricts, until a
     /// company speaks anew.
     pub(crate) fn load(&self) -> Found {

@@ -131,8 +131,12 @@ pub struct Home {
     pub mounts: u32,
     /// The file system at the root of all (`s_dev`).
     pub root: u32,
-    /// Unused; zero.
-    pub reserved: u32,
+    /// The network, whose devices tell of themselves (`net.ns.inum`).
+    pub network: u32,
+    /// The processes (`pid_namespace.ns.inum`).
+    pub processes: u32,
+    /// The time since the boot (`time_namespace.ns.inum`); 0 where the kernel knows only one.
+    pub time: u32,
 }
 
 impl Home {
@@ -152,10 +156,6 @@ impl Home {
 pub struct Guarded {
     /// Of the `GUARD_` bits.
     pub what: u32,
-    /// Unused; zero.
-    pub reserved: u32,
-    /// Another executable that is the agent as well: the next version of it.
-    pub successor: Place,
 }
 
 /// The agent's question where a file is, and the answer: the next file that this thread opens.
@@ -182,9 +182,10 @@ pub struct Mark {
     pub reserved: u32,
 }
 
-/// It was started from the agent's executable, and has run nothing else so far.
+/// It was started from the agent's executable, and has run nothing else so far. It may look what the guard keeps, to
+/// see whether it is at home.
 pub const STARTING: u32 = 1;
-/// It has used the trust that it has. Foreign code is kept out from here on.
+/// It is at home, or was started by the agent. Foreign code is kept out from here on.
 pub const TRUSTED: u32 = 2;
 
 /// A number for a name, by which the programs compare (FNV-1a, 64 bits).
@@ -336,8 +337,8 @@ fn has<const N: usize>(names: &[u64; N], of: u64) -> bool {
 pub const OF_SYSTEMD: [u32; 5] = [1, 6, 9, 15, 18];
 
 const _: () = assert!(size_of::<Place>() == 16);
-const _: () = assert!(size_of::<Home>() == 16 + 16 * CODE + 16 * FOLDERS + 16);
-const _: () = assert!(size_of::<Guarded>() == 24);
+const _: () = assert!(size_of::<Home>() == 16 + 16 * CODE + 16 * FOLDERS + 24);
+const _: () = assert!(size_of::<Guarded>() == 4);
 const _: () = assert!(size_of::<Learnt>() == 24);
 const _: () = assert!(size_of::<Mark>() == 8);
 

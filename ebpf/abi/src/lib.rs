@@ -327,7 +327,7 @@ pub struct Value {
 
 /// Every field that the programs read. A program that reads one which the kernel does not tell of is not
 /// loaded; the others are.
-pub const FIELDS: [Field; 33] = [
+pub const FIELDS: [Field; 40] = [
     Field {
         symbol: "FILE_F_INODE",
         kernel_type: "file",
@@ -492,6 +492,41 @@ pub const FIELDS: [Field; 33] = [
         symbol: "MAP_NAME",
         kernel_type: "bpf_map",
         member: "name",
+    },
+    Field {
+        symbol: "TASK_PARENT",
+        kernel_type: "task_struct",
+        member: "real_parent",
+    },
+    Field {
+        symbol: "NSPROXY_NET",
+        kernel_type: "nsproxy",
+        member: "net_ns",
+    },
+    Field {
+        symbol: "NET_INUM",
+        kernel_type: "net",
+        member: "ns.inum",
+    },
+    Field {
+        symbol: "NSPROXY_PID",
+        kernel_type: "nsproxy",
+        member: "pid_ns_for_children",
+    },
+    Field {
+        symbol: "PID_NS_INUM",
+        kernel_type: "pid_namespace",
+        member: "ns.inum",
+    },
+    Field {
+        symbol: "NSPROXY_TIME",
+        kernel_type: "nsproxy",
+        member: "time_ns",
+    },
+    Field {
+        symbol: "TIME_NS_INUM",
+        kernel_type: "time_namespace",
+        member: "ns.inum",
     },
 ];
 

@@ -6,9 +6,9 @@ use aya_ebpf::macros::lsm;
 use aya_ebpf::programs::LsmContext;
 use cardwarden_ebpf_abi::guard::{Act, GUARD_AGENT, Mark, OF_SYSTEMD, STARTING, TRUSTED};
 
-use super::{guards, is_agent, is_ours, mark, refuse};
+use super::{guards, is_agent, is_ours, is_trusted, mark, refuse};
 use crate::kernel::{File, Task};
-use crate::{GUARDED, HOME, MARK, REFUSED};
+use crate::{HOME, MARK, REFUSED};
 
 /// `MAP_ANONYMOUS` (`include/uapi/asm-generic/mman-common.h`).
 const MAP_ANONYMOUS: u64 = 0x20;
@@ -17,8 +17,8 @@ const PROT_EXEC: u64 = 4;
 /// `PTRACE_MODE_ATTACH` (`include/linux/ptrace.h`).
 const ATTACH: u32 = 2;
 
-/// A program has been started. It is the agent when it comes from the agent's executable, and nobody
-/// leads it.
+/// A program has been started. It may be the agent when it comes from the agent's executable, nobody leads it, and
+/// what it sees of the machine is what the agent saw; it is when the agent started it.
 #[lsm(hook = "bprm_committed_creds")]
 pub fn guard_started(ctx: LsmContext) -> i32 {
     let process = Task::current();
@@ -26,12 +26,17 @@ pub fn guard_started(ctx: LsmContext) -> i32 {
     let Some(home) = HOME.get(0) else {
         return 0;
     };
-    let is_home = home.executable == place
-        || matches!(GUARDED.get(0), Some(guarded) if guarded.successor == place);
-    let state = if place.device != 0 && is_home && !process.is_led() {
-        STARTING
-    } else {
+    let is_home = place.device != 0
+        && home.executable == place
+        && process.network() == home.network
+        && process.processes() == home.processes
+        && process.time() == home.time;
+    let state = if !is_home || process.is_led() {
         0
+    } else if is_trusted(process.parent().leader()) {
+        TRUSTED
+    } else {
+        STARTING
     };
     if let Some(mark) = mark(process) {
         // The process was something else before.
@@ -70,9 +75,6 @@ pub fn guard_code(ctx: LsmContext) -> i32 {
     if home.runs(place) {
         return earlier;
     }
-    if matches!(GUARDED.get(0), Some(guarded) if guarded.successor == place) {
-        return earlier;
-    }
     if mark.state == TRUSTED {
         return REFUSED;
     }
@@ -87,7 +89,7 @@ pub fn guard_signal(ctx: LsmContext) -> i32 {
     if earlier < 0 || signal == 0 || !guards(GUARD_AGENT) {
         return earlier;
     }
-    if !is_agent(Task::of(&ctx).leader()) {
+    if !is_trusted(Task::of(&ctx).leader()) {
         return earlier;
     }
     if Task::current().process() == 1 {
@@ -146,7 +148,7 @@ pub fn guard_rlimit(ctx: LsmContext) -> i32 {
 /// Refuses to lay hands on the agent.
 #[inline(always)]
 fn keep(ctx: &LsmContext, earlier: i32, act: Act) -> i32 {
-    if earlier < 0 || !guards(GUARD_AGENT) || !is_agent(Task::of(ctx).leader()) {
+    if earlier < 0 || !guards(GUARD_AGENT) || !is_trusted(Task::of(ctx).leader()) {
         return earlier;
     }
     refuse(act, 0)

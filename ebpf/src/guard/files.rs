@@ -11,7 +11,7 @@ use cardwarden_ebpf_abi::guard::{
 
 use super::{guards, refuse};
 use crate::kernel::{Dentry, File, Path, Task};
-use crate::{GUARDED, HOME, LEARNT, REFUSED};
+use crate::{HOME, LEARNT, REFUSED};
 
 /// `FMODE_WRITE` (`include/linux/fs.h`).
 const WRITE: u32 = 2;
@@ -106,9 +106,6 @@ pub fn is_home(dentry: Dentry) -> bool {
     };
     let place = dentry.inode().place();
     if place.device != 0 && (place == home.executable || home.runs(place)) {
-        return true;
-    }
-    if matches!(GUARDED.get(0), Some(guarded) if place.device != 0 && guarded.successor == place) {
         return true;
     }
     is_kept(dentry)

@@ -17,7 +17,7 @@ pub mod objects;
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, bpf_map_type};
 use aya_ebpf::helpers::generated::bpf_task_storage_get;
-use cardwarden_ebpf_abi::guard::{Act, GUARD, Mark, STARTING, TRUSTED};
+use cardwarden_ebpf_abi::guard::{Act, GUARD, Mark, TRUSTED};
 use cardwarden_ebpf_abi::{GUARD_COUNTER, HOOK_GUARD, Verdict};
 
 use crate::kernel::Task;
@@ -81,23 +81,22 @@ fn mark(process: Task) -> Option<&'static mut Mark> {
     MARK.get(process)
 }
 
-/// Whether this process is the agent.
+/// Whether this process is the agent, or may be: it is kept from others' hands either way.
 #[inline(always)]
 fn is_agent(process: Task) -> bool {
     matches!(mark(process), Some(mark) if mark.state != 0)
 }
 
-/// Whether the agent itself is at work. From then on no foreign code comes into its process.
+/// Whether this process is the agent, and at home.
+#[inline(always)]
+fn is_trusted(process: Task) -> bool {
+    matches!(mark(process), Some(mark) if mark.state == TRUSTED)
+}
+
+/// Whether the agent itself is at work.
 #[inline(always)]
 fn is_ours() -> bool {
-    match mark(Task::current().leader()) {
-        Some(mark) if mark.state == STARTING => {
-            mark.state = TRUSTED;
-            true
-        }
-        Some(mark) => mark.state != 0,
-        None => false,
-    }
+    is_trusted(Task::current().leader())
 }
 
 /// What of it is guarded now.

@@ -6,8 +6,8 @@ use aya_ebpf::macros::lsm;
 use aya_ebpf::programs::LsmContext;
 use cardwarden_ebpf_abi::guard::{Act, GUARD_AGENT};
 
-use super::{guards, refuse};
-use crate::kernel::Map;
+use super::{guards, is_agent, refuse};
+use crate::kernel::{Map, Task};
 
 /// `BPF_PROG_LOAD`, `BPF_LINK_UPDATE`, `BPF_LINK_DETACH` (`enum bpf_cmd`, `include/uapi/linux/bpf.h`).
 const PROG_LOAD: u32 = 5;
@@ -60,12 +60,15 @@ pub fn guard_bpf(ctx: LsmContext) -> i32 {
     0
 }
 
-/// A descriptor of a map.
+/// A descriptor of a map. Whoever may be the agent looks by it whether it is at home.
 #[lsm(hook = "bpf_map")]
 pub fn guard_map(ctx: LsmContext) -> i32 {
     let earlier: i32 = ctx.arg(2);
     if earlier < 0 || Map::of(&ctx).begins() != OURS || !guards(GUARD_AGENT) {
         return earlier;
+    }
+    if is_agent(Task::current().leader()) {
+        return 0;
     }
     refuse(Act::Map, 0)
 }

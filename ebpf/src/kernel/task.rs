@@ -21,6 +21,20 @@ static FILTER_NOTIF: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
 static NSPROXY_MNT: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
+static TASK_PARENT: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static NSPROXY_NET: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static NET_INUM: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static NSPROXY_PID: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static PID_NS_INUM: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static NSPROXY_TIME: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
+static TIME_NS_INUM: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
 static MNT_NS_INUM: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
 static BINPRM_FILE: Global<u32> = Global::new(ABSENT);
@@ -47,6 +61,13 @@ impl Task {
     pub fn leader(self) -> Self {
         // SAFETY: as for `File::inode`, with `struct task_struct *`.
         Self(unsafe { read(self.0, &TASK_LEADER) })
+    }
+
+    /// `task->real_parent`: who started it.
+    #[inline(always)]
+    pub fn parent(self) -> Self {
+        // SAFETY: as for `Task::leader`.
+        Self(unsafe { read(self.0, &TASK_PARENT) })
     }
 
     /// The pointer, for helpers that take one.
@@ -84,12 +105,38 @@ impl Task {
     /// `task->nsproxy->mnt_ns->ns.inum`: what `/proc/PID/ns/mnt` is called.
     #[inline(always)]
     pub fn mounts(self) -> u32 {
+        self.space(&NSPROXY_MNT, &MNT_NS_INUM)
+    }
+
+    /// What `/proc/PID/ns/net` is called.
+    #[inline(always)]
+    pub fn network(self) -> u32 {
+        self.space(&NSPROXY_NET, &NET_INUM)
+    }
+
+    /// What `/proc/PID/ns/pid_for_children` is called.
+    #[inline(always)]
+    pub fn processes(self) -> u32 {
+        self.space(&NSPROXY_PID, &PID_NS_INUM)
+    }
+
+    /// What `/proc/PID/ns/time` is called; 0 on a kernel without `CONFIG_TIME_NS`.
+    #[inline(always)]
+    pub fn time(self) -> u32 {
+        if NSPROXY_TIME.load() == ABSENT || TIME_NS_INUM.load() == ABSENT {
+            return 0;
+        }
+        self.space(&NSPROXY_TIME, &TIME_NS_INUM)
+    }
+
+    #[inline(always)]
+    fn space(self, place: &Global<u32>, number: &Global<u32>) -> u32 {
         // SAFETY: as for `Task::thread`; each is a pointer that the verifier knows by type.
         let spaces: *const u8 = unsafe { read(self.0, &TASK_NSPROXY) };
         // SAFETY: as above.
-        let mounts: *const u8 = unsafe { read(spaces, &NSPROXY_MNT) };
+        let space: *const u8 = unsafe { read(spaces, place) };
         // SAFETY: as above.
-        unsafe { read(mounts, &MNT_NS_INUM) }
+        unsafe { read(space, number) }
     }
 }
 

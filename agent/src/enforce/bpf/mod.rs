@@ -13,7 +13,7 @@ mod loading;
 mod object;
 mod offsets;
 pub(crate) mod refusals;
-mod syscall;
+pub(crate) mod syscall;
 mod table;
 mod wire;
 
@@ -102,6 +102,11 @@ impl Programs {
     /// Rung when the guard has risen, or could not.
     pub(crate) fn bell(&self) -> Arc<Notify> {
         self.guard.bell()
+    }
+
+    /// Whether a guard stands that an earlier run raised: only for a company's sake.
+    pub(crate) const fn is_guarded(&self) -> bool {
+        self.guard.is_up()
     }
 
     fn can_have(&self, hook: Hook) -> bool {
@@ -319,6 +324,10 @@ impl Kernel for Programs {
 
     fn guarded(&mut self) -> GuardState {
         self.guard.state()
+    }
+
+    fn doubt_guard(&mut self) {
+        self.guard.doubt();
     }
 
     fn refusals(&mut self, counter: u16) -> u64 {

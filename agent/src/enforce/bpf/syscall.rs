@@ -20,6 +20,10 @@ const MAP_DELETE: libc::c_long = 3;
 const MAP_FREEZE: libc::c_long = 22;
 /// `BPF_OBJ_PIN`.
 const OBJ_PIN: libc::c_long = 6;
+/// `BPF_LINK_DETACH`.
+const LINK_DETACH: libc::c_long = 34;
+/// In place of the descriptor of a link.
+const NO_LINK: RawFd = -1;
 /// `BPF_LINK_CREATE`.
 const LINK_CREATE: libc::c_long = 28;
 /// `BPF_MAP_TYPE_ARRAY_OF_MAPS` (`enum bpf_map_type`).
@@ -147,6 +151,14 @@ fn element(
         flags: 0,
     };
     bpf(command, &element)
+}
+
+/// What detaching a link meets that is none: the guard refuses it before anybody looks which link is meant. Whoever
+/// has no right to kernel programs at all meets the same.
+pub(crate) fn detach_nothing() -> nix::errno::Errno {
+    let met = bpf(LINK_DETACH, &NO_LINK).err();
+    let number = met.and_then(|error| error.raw_os_error());
+    nix::errno::Errno::from_raw(number.unwrap_or_default())
 }
 
 /// Keeps a map from being changed by anybody (`BPF_MAP_FREEZE`).

@@ -54,6 +54,17 @@ fn the_tier_is_the_kernel_s_only_while_the_guard_stands() {
 }
 
 #[test]
+fn a_guard_that_refuses_nothing_is_none() {
+    let mut bench = Bench::new();
+    bench.owner.kernel.guarded = GuardState::Up;
+    bench.owner.world.undo = Met::Passed;
+    bench.insert(CAMERA_OFF, 1);
+    let status = bench.status();
+    assert_eq!(status.functions[&Function::Camera].tier, Tier::KernelOpen);
+    assert_eq!(status.guard, "down");
+}
+
+#[test]
 fn a_machine_that_cannot_have_a_guard_says_so_by_its_tier_alone() {
     let mut bench = Bench::new();
     bench.owner.kernel.guarded = GuardState::Lacking;

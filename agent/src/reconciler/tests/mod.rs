@@ -39,6 +39,8 @@ struct Fake {
     netlink: BTreeMap<u16, Function>,
     /// What an attempt to make a Bluetooth socket meets.
     socket: Option<Met>,
+    /// What an attempt to undo what is in force meets.
+    undo: Met,
     /// The USB devices that wait to be let in, by name.
     newcomers: BTreeMap<String, Found>,
     /// Whether the texts of the last were wanted.
@@ -57,6 +59,7 @@ impl Default for Fake {
             announced: Vec::new(),
             netlink: BTreeMap::new(),
             socket: None,
+            undo: Met::Refused,
             newcomers: BTreeMap::new(),
             texts: None,
         }
@@ -102,6 +105,10 @@ impl World for Fake {
     fn try_socket(&mut self, function: Function) -> Option<(&'static str, Met)> {
         let met = self.socket?;
         (function == Function::Bluetooth).then_some(("socket(AF_BLUETOOTH)", met))
+    }
+
+    fn try_undo(&mut self) -> Met {
+        self.undo
     }
 
     fn announce(&mut self, _found: &Found, function: Function, decided: bool) {

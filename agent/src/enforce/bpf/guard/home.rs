@@ -21,6 +21,9 @@ use crate::enforce::Error;
 /// What glibc asks for names of hosts besides its own code.
 const NAMES: &str = "/etc/nsswitch.conf";
 
+/// There on kernels with `CONFIG_TIME_NS`.
+const TIME: &str = "/proc/self/ns/time";
+
 /// Asks where files are.
 pub(super) struct Learner {
     answer: Array<MapData, Wire<Learnt>>,
@@ -84,7 +87,14 @@ pub(super) fn find(folder: &Path, folders: &[PathBuf]) -> Result<Home, Error> {
         executable: at(Path::new("/proc/self/exe"))?,
         pins: at(folder)?.device,
         mounts: namespace("/proc/1/ns/mnt")?,
-        root: at(Path::new("/proc/1/root/"))?.device,
+        root: at(Path::new("/"))?.device,
+        network: namespace("/proc/self/ns/net")?,
+        processes: namespace("/proc/self/ns/pid_for_children")?,
+        time: if Path::new(TIME).exists() {
+            namespace(TIME)?
+        } else {
+            0
+        },
         ..Home::default()
     };
     let code = code().map_err(|source| Error::Home {

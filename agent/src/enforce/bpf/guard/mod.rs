@@ -21,6 +21,8 @@ use cardwarden_ebpf_abi::guard::{
 };
 use cardwarden_policy::Guarding;
 use cardwarden_policy::explain::chain;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use tokio::sync::Notify;
 
 use super::wire::Wire;
@@ -96,6 +98,21 @@ impl Guard {
         self.stance = Stance::Lacking;
     }
 
+    /// Whether an earlier run left it standing.
+    pub(super) const fn is_up(&self) -> bool {
+        matches!(self.stance, Stance::Up(_))
+    }
+
+    /// Looks anew whether it stands: an attempt showed that it does not.
+    pub(super) fn doubt(&mut self) {
+        if let Stance::Up(_) = self.stance {
+            self.stance = match standing(&self.folder) {
+                Some(_) => failed("it is attached, and nothing is refused".to_owned()),
+                None => Stance::Down,
+            };
+        }
+    }
+
     /// How it stands.
     pub(super) fn state(&mut self) -> GuardState {
         self.finish();
@@ -168,32 +185,47 @@ fn failed(why: String) -> Stance {
     Stance::Failed(why, Instant::now())
 }
 
-/// Whether the guard of an earlier start, where one stands, knows this process as the agent, and this process
-/// sees what that one saw: another start may have other libraries, or other folders under the same names.
+/// Whether the guard of an earlier start, where one stands, may take this process for the agent; it is from here on.
+///
+/// This process must see what that one saw: another start may have other libraries, or other folders under the same
+/// names. So that nobody changes them after the look, it gets mounts of its own first; what is mounted elsewhere comes
+/// in no more, and nobody gets into them (`guard_trace` of the kernel programs).
 pub(super) fn admits_us(folders: &[PathBuf]) -> Result<(), Error> {
+    let sealed = seal();
     let Ok(builds) = std::fs::read_dir(PINS) else {
         return Ok(());
     };
-    for build in builds.filter_map(Result::ok) {
-        let folder = build.path();
-        if !STANDING.iter().any(|one| link(&folder, *one).exists()) {
-            continue;
+    let stands = |folder: &PathBuf| STANDING.iter().any(|one| link(folder, *one).exists());
+    let builds = builds.filter_map(|build| Some(build.ok()?.path()));
+    for folder in builds.filter(stands) {
+        if let Err(error) = &sealed {
+            return Err(stranger(format!(
+                "it cannot have mounts of its own: {error}"
+            )));
         }
         let home = open_map(&folder, "CWD_HOME", Map::Array);
-        let home: Array<MapData, Wire<Home>> = home.map_err(|error| Error::Stranger {
-            problem: chain(&error),
-        })?;
+        let home: Array<MapData, Wire<Home>> = home.map_err(|error| stranger(chain(&error)))?;
         let known = home.get(&0, 0).map_err(access("CWD_HOME"))?.0;
         let found = home::find(&folder, &with_pins(folders))?;
-        let is_same =
-            (found.folders, found.pins, found.mounts) == (known.folders, known.pins, known.mounts);
-        if !is_same {
-            return Err(Error::Stranger {
-                problem: "its folders are not those that the guard keeps".to_owned(),
-            });
+        if found.folders != known.folders || found.pins != known.pins {
+            let problem = "its folders are not those that the guard keeps";
+            return Err(stranger(problem.to_owned()));
         }
+        mark::give(&folder).map_err(|source| Error::Mark { source })?;
     }
     Ok(())
+}
+
+fn stranger(problem: String) -> Error {
+    Error::Stranger { problem }
+}
+
+/// Gives this process, which has no other threads yet, mounts that nobody else changes.
+fn seal() -> nix::Result<()> {
+    let nothing: Option<&str> = None;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(nothing, "/", nothing, private, nothing)
 }
 
 /// What an earlier run left guarded, if all of it still stands.
@@ -266,11 +298,7 @@ fn settle_in(folder: &Path, folders: &[PathBuf]) -> Result<(), Error> {
 /// Says what is guarded beside the agent, and has the clock's program follow.
 fn aim(folder: &Path, wanted: Guarding) -> Result<(), Error> {
     let mut guarded: Array<MapData, Wire<Guarded>> = open_map(folder, "CWD_GUARDED", Map::Array)?;
-    let now = guarded.get(&0, 0).map_err(access("CWD_GUARDED"))?;
-    let new = Guarded {
-        what: bits(wanted),
-        ..now.0
-    };
+    let new = Guarded { what: bits(wanted) };
     guarded
         .set(0, Wire(new), 0)
         .map_err(access("CWD_GUARDED"))?;
