@@ -5,9 +5,25 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+/// Who may read what is written.
+const SECRET: u32 = 0o600;
+
 /// Replaces a file: written beside it, flushed to the medium, renamed over it, and the folder
 /// flushed too. Readable by its owner only. On an error the old file is untouched.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fill(path, SECRET, |file| file.write_all(bytes))
+}
+
+/// Replaces a file in the same way, by what `from` has, with permissions of its own.
+pub(crate) fn copy(mut from: &File, path: &Path, mode: u32) -> io::Result<()> {
+    fill(path, mode, |file| io::copy(&mut from, file).map(drop))
+}
+
+fn fill(
+    path: &Path,
+    mode: u32,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let mut name = path
         .file_name()
@@ -15,7 +31,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .to_owned();
     name.push(".new");
     let beside = folder.join(name);
-    let written = write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    let written = write(&beside, mode, content).and_then(|()| std::fs::rename(&beside, path));
     if let Err(error) = written {
         if let Err(left) = std::fs::remove_file(&beside) {
             tracing::debug!("could not remove {}: {left}", beside.display());
@@ -34,14 +50,18 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     File::open(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?.sync_all()
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(
+    path: &Path,
+    mode: u32,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o600)
+        .mode(mode)
         .open(path)?;
-    file.write_all(bytes)?;
+    content(&mut file)?;
     file.sync_all()
 }
 

@@ -22,6 +22,7 @@ use crate::devices::usb::Texts;
 use crate::devices::{self, Devices, Found};
 use crate::dm::{self, Queue};
 use crate::enforce::bpf::Programs;
+use crate::enforce::bpf::guard::kept;
 use crate::enforce::bpf::refusals::Refusals;
 use crate::enforce::probe::{self, Met};
 use crate::enforce::{self, Kernel};
@@ -41,6 +42,10 @@ use crate::{bus, identity};
 const REFUSAL_PAUSE: Duration = Duration::from_millis(200);
 /// Requests, card events and refusals that may wait.
 const QUEUE: usize = 64;
+
+/// What is said while the version that the guard knows stands in for the one that is installed.
+const UPGRADE: &str = "another version of the agent is installed; it takes over when the device starts anew, \
+                       and the one that was there goes on until then";
 
 /// Why the agent cannot run at all. Everything smaller is a problem that it reports.
 #[derive(Debug, thiserror::Error)]
@@ -170,7 +175,13 @@ async fn serve(config: &Path) -> Result<(), Error> {
         })?;
     }
     let folders = settings.folders(config);
-    let programs = Programs::open(settings.second_lock, &folders).map_err(Error::Kernel)?;
+    let programs = Programs::open(settings.second_lock, &folders)
+        .inspect_err(|error| {
+            if matches!(error, enforce::Error::Stranger { .. }) {
+                kept::go_on(&settings.state);
+            }
+        })
+        .map_err(Error::Kernel)?;
     if programs.is_guarded() && !Store::new(&settings.state, &settings.floor).is_there() {
         let problem = "the state of what it guards cannot be seen".to_owned();
         return Err(Error::Kernel(enforce::Error::Stranger { problem }));
@@ -183,6 +194,9 @@ async fn serve(config: &Path) -> Result<(), Error> {
     let (mut reconciler, inputs) = assemble(settings, programs, refusals, guard)?;
     if let Some(complaint) = complaint {
         reconciler.problem("settings", &format!("{complaint}. The defaults hold"));
+    }
+    if kept::is_this(&folders.state) {
+        reconciler.problem("upgrade", UPGRADE);
     }
     reconciler.turn();
     notify_ready();

@@ -11,6 +11,22 @@ use serde::{Deserialize, Deserializer};
 
 use crate::identity::KeyPlace;
 
+/// The folders that are the agent's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Folders {
+    /// That of the state.
+    pub(crate) state: PathBuf,
+    /// All others that are there.
+    others: Vec<PathBuf>,
+}
+
+impl Folders {
+    /// Each of them, always in the same order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&*self.state).chain(self.others.iter().map(|folder| &**folder))
+    }
+}
+
 /// What the agent goes by.
 #[derive(Clone, Debug, Eq, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -99,14 +115,16 @@ impl Settings {
     }
 
     /// The folders that are the agent's own, with that of its settings.
-    pub(crate) fn folders(&self, config: &Path) -> Vec<PathBuf> {
+    pub(crate) fn folders(&self, config: &Path) -> Folders {
         let floor = self.floor.parent().unwrap_or(&self.floor);
         let config = config.parent().unwrap_or(config);
-        [&*self.state, floor, &self.runtime, config, &self.trust]
+        let others = [floor, &self.runtime, config, &self.trust]
             .into_iter()
             .filter(|folder| folder.exists())
             .map(Path::to_owned)
-            .collect()
+            .collect();
+        let state = self.state.clone();
+        Folders { state, others }
     }
 
     /// The kind of this device, in hostnamed's words for a chassis.

@@ -9,6 +9,7 @@ import select
 import socket
 import struct
 import sys
+import time
 
 
 def broken(kind, value, trace):
@@ -39,6 +40,16 @@ def attempt(step, *arguments, **named):
         return step(*arguments, **named)
     except OSError as error:
         refused(errno.errorcode.get(error.errno, str(error)))
+
+
+def stays_unblocked(soft):
+    """Whether a radio that was unblocked stays so, which then ends the attack."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        with open(soft) as state:
+            if state.read().strip() == "1":
+                refused("it is blocked again")
+    succeeded("it stays unblocked")
 
 
 libc = ctypes.CDLL(None, use_errno=True)

@@ -4,7 +4,8 @@
 use anyhow::{Result, ensure};
 use cardwarden_tests::laws;
 use cardwarden_tests::machine::Machine;
-use cardwarden_tests::scenario::{self, CAMERA, expect, is_off, is_on};
+use cardwarden_tests::scenario::{self, CAMERA, OFFICE, expect, is_off, is_on};
+use serde_json::Value;
 
 laws! { from with_the_card:
     removing_the_card_keeps_the_camera_off,
@@ -12,6 +13,9 @@ laws! { from with_the_card:
     stopping_the_agent_keeps_the_camera_off,
     a_reboot_refuses_before_any_login,
     a_power_cut_changes_nothing,
+    another_version_of_the_agent_waits_for_the_next_start_and_opens_nothing,
+    another_version_takes_over_at_once_where_no_company_has_a_say,
+    what_is_unmounted_is_free_though_the_agent_started_while_it_was_mounted,
     a_release_gives_everything_back_and_the_server_knows,
     a_release_for_another_device_changes_nothing,
 }
@@ -88,6 +92,72 @@ fn a_power_cut_changes_nothing(machine: &mut Machine) -> Result<()> {
     is_off(machine)
 }
 
+/// As a package's new version comes: another file gets the name, and the service is started anew. The version that the
+/// guard knows goes on, so that what the next hour asks for still happens; the new one takes over at the next start.
+fn another_version_of_the_agent_waits_for_the_next_start_and_opens_nothing(
+    machine: &mut Machine,
+) -> Result<()> {
+    let replace = format!(
+        "set -e
+        lab try hammer {CAMERA} --until /srv/enough >/srv/hammered & hammer=$!
+        cp /usr/libexec/cardwardend /usr/libexec/cardwardend.dpkg-new
+        echo >>/usr/libexec/cardwardend.dpkg-new
+        mv /usr/libexec/cardwardend.dpkg-new /usr/libexec/cardwardend
+        systemctl restart cardwardend
+        cardwarden wait --settled --timeout 30
+        touch /srv/enough
+        wait $hammer
+        cut -d' ' -f1,2 /srv/hammered"
+    );
+    expect(machine, &replace, "open 0")?;
+    let waits = |status: &Value| status["problems"].to_string().contains("another version");
+    let status = scenario::status(machine)?;
+    ensure!(waits(&status), "nothing is said of it: {status}");
+    ensure!(scenario::text(&status, "/guard") == "up", "{status}");
+    machine.reboot()?;
+    machine.ok("lab plug camera && lab settle")?;
+    let status = scenario::status(machine)?;
+    ensure!(!waits(&status), "it still waits: {status}");
+    is_off(machine)
+}
+
+/// While no company has a say there is nothing to keep, and whichever version is installed is the agent.
+fn another_version_takes_over_at_once_where_no_company_has_a_say(
+    machine: &mut Machine,
+) -> Result<()> {
+    machine.ok("lab settle 60 --reported && lab card remove && lab release && lab settle")?;
+    machine.ok("set -e
+        cp /usr/libexec/cardwardend /usr/libexec/cardwardend.dpkg-new
+        echo >>/usr/libexec/cardwardend.dpkg-new
+        mv /usr/libexec/cardwardend.dpkg-new /usr/libexec/cardwardend
+        systemctl restart cardwardend
+        cardwarden wait --settled --timeout 30")?;
+    scenario::insert(machine, OFFICE, "--version 9")?;
+    for _ in 0..2 {
+        let status = scenario::status(machine)?;
+        let problems = status["problems"].to_string();
+        ensure!(problems == "[]", "{problems}");
+        ensure!(scenario::text(&status, "/guard") == "up", "{status}");
+        is_off(machine)?;
+        machine.ok("systemctl restart cardwardend && cardwarden wait --settled --timeout 30")?;
+    }
+    Ok(())
+}
+
+/// Its mounts are its own, and it keeps nobody's disk in them.
+fn what_is_unmounted_is_free_though_the_agent_started_while_it_was_mounted(
+    machine: &mut Machine,
+) -> Result<()> {
+    machine.ok("set -e
+        truncate -s 8M /srv/disk && mke2fs -q -F /srv/disk && mkdir /srv/stick
+        disk=$(losetup --find --show /srv/disk)
+        mount $disk /srv/stick
+        systemctl restart cardwardend && cardwarden wait --settled --timeout 30
+        umount /srv/stick
+        mke2fs -q $disk")?;
+    Ok(())
+}
+
 fn a_release_gives_everything_back_and_the_server_knows(machine: &mut Machine) -> Result<()> {
     machine.ok("lab settle 60 --reported && lab card remove && lab settle")?;
     machine.ok("lab release && lab settle")?;
@@ -117,7 +187,7 @@ fn a_release_for_another_device_changes_nothing(machine: &mut Machine) -> Result
 }
 
 fn a_weekly_window_ends_by_itself(machine: &mut Machine) -> Result<()> {
-    let policy = scenario::OFFICE.to_owned()
+    let policy = OFFICE.to_owned()
         + "when.weekly = { days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"], from = \"08:00\", to = \"18:00\", zone = \"UTC\" }\n";
     machine.ok("date --utc --set 'next monday 17:59:20' && cardwarden sync")?;
     scenario::insert(machine, &policy, "")?;

@@ -14,6 +14,7 @@ mod gadget;
 mod infrared;
 #[cfg(test)]
 pub(crate) mod memory;
+mod mountinfo;
 mod nodes;
 pub(crate) mod probe;
 mod remembered;

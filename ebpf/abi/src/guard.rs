@@ -109,8 +109,8 @@ pub struct Place {
     pub inode: u64,
     /// The kernel's number of the file system; 0 in a place that is not used.
     pub device: u32,
-    /// Unused; zero.
-    pub reserved: u32,
+    /// `inode->i_generation`: another file that gets the number of one that is gone has another.
+    pub generation: u32,
 }
 
 /// Where the agent is at home. It does not change while the device is on, and the map is frozen.
@@ -121,6 +121,8 @@ pub struct Place {
 pub struct Home {
     /// The agent's executable.
     pub executable: Place,
+    /// The copy of it that the agent keeps for itself, where there is room for one.
+    pub kept: Place,
     /// What it may run code of.
     pub code: [Place; CODE],
     /// The folders that are its own.
@@ -140,11 +142,18 @@ pub struct Home {
 }
 
 impl Home {
+    /// Whether what is started from a file may be the agent.
+    #[expect(clippy::inline_always, reason = "programs of the kernel call nothing")]
+    #[inline(always)]
+    pub fn is_executable(&self, file: Place) -> bool {
+        file.device != 0 && (file == self.executable || file == self.kept)
+    }
+
     /// Whether code of a file may run in the agent's process.
     #[expect(clippy::inline_always, reason = "programs of the kernel call nothing")]
     #[inline(always)]
     pub fn runs(&self, file: Place) -> bool {
-        self.code.contains(&file)
+        self.is_executable(file) || file.device != 0 && self.code.contains(&file)
     }
 }
 
@@ -337,7 +346,7 @@ fn has<const N: usize>(names: &[u64; N], of: u64) -> bool {
 pub const OF_SYSTEMD: [u32; 5] = [1, 6, 9, 15, 18];
 
 const _: () = assert!(size_of::<Place>() == 16);
-const _: () = assert!(size_of::<Home>() == 16 + 16 * CODE + 16 * FOLDERS + 24);
+const _: () = assert!(size_of::<Home>() == 32 + 16 * CODE + 16 * FOLDERS + 24);
 const _: () = assert!(size_of::<Guarded>() == 4);
 const _: () = assert!(size_of::<Learnt>() == 24);
 const _: () = assert!(size_of::<Mark>() == 8);

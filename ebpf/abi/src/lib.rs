@@ -327,7 +327,7 @@ pub struct Value {
 
 /// Every field that the programs read. A program that reads one which the kernel does not tell of is not
 /// loaded; the others are.
-pub const FIELDS: [Field; 40] = [
+pub const FIELDS: [Field; 41] = [
     Field {
         symbol: "FILE_F_INODE",
         kernel_type: "file",
@@ -432,6 +432,11 @@ pub const FIELDS: [Field; 40] = [
         symbol: "INODE_I_INO",
         kernel_type: "inode",
         member: "i_ino",
+    },
+    Field {
+        symbol: "INODE_I_GENERATION",
+        kernel_type: "inode",
+        member: "i_generation",
     },
     Field {
         symbol: "SUPER_S_DEV",

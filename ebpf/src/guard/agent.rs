@@ -26,8 +26,7 @@ pub fn guard_started(ctx: LsmContext) -> i32 {
     let Some(home) = HOME.get(0) else {
         return 0;
     };
-    let is_home = place.device != 0
-        && home.executable == place
+    let is_home = home.is_executable(place)
         && process.network() == home.network
         && process.processes() == home.processes
         && process.time() == home.time;

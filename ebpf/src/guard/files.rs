@@ -105,10 +105,7 @@ pub fn is_home(dentry: Dentry) -> bool {
         return false;
     };
     let place = dentry.inode().place();
-    if place.device != 0 && (place == home.executable || home.runs(place)) {
-        return true;
-    }
-    is_kept(dentry)
+    home.runs(place) || is_kept(dentry)
 }
 
 /// Whether it is one of the agent's folders, or in one.

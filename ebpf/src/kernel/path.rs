@@ -26,6 +26,8 @@ static INODE_I_SB: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
 static INODE_I_INO: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
+static INODE_I_GENERATION: Global<u32> = Global::new(ABSENT);
+#[unsafe(no_mangle)]
 static SUPER_S_DEV: Global<u32> = Global::new(ABSENT);
 #[unsafe(no_mangle)]
 static SUPER_S_MAGIC: Global<u32> = Global::new(ABSENT);
@@ -72,7 +74,8 @@ impl Inode {
             // SAFETY: as for `File::inode`, with `struct inode *`.
             inode: unsafe { read(self.0, &INODE_I_INO) },
             device: self.file_system().device(),
-            reserved: 0,
+            // SAFETY: as above.
+            generation: unsafe { read(self.0, &INODE_I_GENERATION) },
         }
     }
 }

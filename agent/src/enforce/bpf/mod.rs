@@ -31,6 +31,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
 use super::{Error, GuardState, Kernel, Permission};
+use crate::settings::Folders;
 use attach::link_pin;
 use guard::Guard;
 use in_force::InForce;
@@ -65,7 +66,7 @@ pub(crate) struct Programs {
 impl Programs {
     /// Opens what an earlier run left, or makes the maps. Attaches nothing. `second_lock` says
     /// whether `file_open` may be asked for; `folders` are the agent's own.
-    pub(crate) fn open(second_lock: bool, folders: &[PathBuf]) -> Result<Self, Error> {
+    pub(crate) fn open(second_lock: bool, folders: &Folders) -> Result<Self, Error> {
         guard::admits_us(folders)?;
         let hash = Sha256::digest(object::BYTES);
         let build = hash

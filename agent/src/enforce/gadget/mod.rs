@@ -20,12 +20,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cardwarden_policy::Function;
+use nix::mount::{MsFlags, mount};
+use nix::sys::statfs::{SYSFS_MAGIC, statfs};
 use serde::{Deserialize, Serialize};
 
 use self::controller::{Controller, controllers};
 use super::probe::Met;
 use super::remembered::Remembered;
 use super::{Enforcer, Goal, Held, Shortfall, attribute};
+
+/// No option.
+const NOTHING: Option<&str> = None;
 
 /// What was taken.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -60,8 +65,25 @@ impl Gadget {
         }
     }
 
+    /// Has configfs in sight. The agent's mounts are its own, and configfs may have been mounted later.
+    fn see(&self) {
+        let place = self.sysfs.join("kernel/config");
+        if statfs(&place).is_ok_and(|met| met.filesystem_type() == SYSFS_MAGIC)
+            && let Err(error) = mount(
+                Some("none"),
+                &place,
+                Some("configfs"),
+                MsFlags::empty(),
+                NOTHING,
+            )
+        {
+            tracing::warn!("cannot look into configfs: {error}");
+        }
+    }
+
     /// The gadgets of configfs, with the file that says which controller each is bound to.
     fn gadgets(&self) -> Vec<(String, PathBuf)> {
+        self.see();
         let all = attribute::entries(&self.sysfs.join("kernel/config/usb_gadget"), "");
         all.into_iter()
             .map(|(name, folder)| (name, folder.join("UDC")))

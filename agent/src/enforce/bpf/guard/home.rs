@@ -21,6 +21,9 @@ use crate::enforce::Error;
 /// What glibc asks for names of hosts besides its own code.
 const NAMES: &str = "/etc/nsswitch.conf";
 
+/// Whatever has its name by now.
+const EXECUTABLE: &str = "/proc/self/exe";
+
 /// There on kernels with `CONFIG_TIME_NS`.
 const TIME: &str = "/proc/self/ns/time";
 
@@ -74,8 +77,19 @@ impl Learner {
     }
 }
 
+/// Where this process's executable is.
+pub(super) fn executable(folder: &Path) -> Result<Place, Error> {
+    let path = Path::new(EXECUTABLE);
+    Learner::new(folder)?
+        .place(path)
+        .map_err(|source| Error::Home {
+            path: path.to_owned(),
+            source,
+        })
+}
+
 /// The agent's home: its folders, and all that it runs code of.
-pub(super) fn find(folder: &Path, folders: &[PathBuf]) -> Result<Home, Error> {
+pub(super) fn find(folder: &Path, folders: &[PathBuf], kept: Option<&Path>) -> Result<Home, Error> {
     let mut learner = Learner::new(folder)?;
     let mut at = |path: &Path| {
         learner.place(path).map_err(|source| Error::Home {
@@ -84,7 +98,8 @@ pub(super) fn find(folder: &Path, folders: &[PathBuf]) -> Result<Home, Error> {
         })
     };
     let mut home = Home {
-        executable: at(Path::new("/proc/self/exe"))?,
+        executable: at(Path::new(EXECUTABLE))?,
+        kept: kept.map(&mut at).transpose()?.unwrap_or_default(),
         pins: at(folder)?.device,
         mounts: namespace("/proc/1/ns/mnt")?,
         root: at(Path::new("/"))?.device,
@@ -135,7 +150,7 @@ fn namespace(path: &str) -> Result<u32, Error> {
 
 /// Every file that this process runs code of, or may come to: what it has mapped, and what the C library takes in
 /// when it looks for a host.
-fn code() -> io::Result<Vec<PathBuf>> {
+pub(super) fn code() -> io::Result<Vec<PathBuf>> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let mut paths: BTreeSet<PathBuf> = maps.lines().filter_map(mapped).collect();
     let library = paths

@@ -4,9 +4,12 @@
 //! and holds on without the agent like all that is pinned.
 
 mod home;
+pub(crate) mod kept;
 pub(crate) mod mark;
 pub(crate) mod programs;
+mod seal;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -21,20 +24,19 @@ use cardwarden_ebpf_abi::guard::{
 };
 use cardwarden_policy::Guarding;
 use cardwarden_policy::explain::chain;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use tokio::sync::Notify;
 
 use super::wire::Wire;
 use super::{PINS, loader, open_map, syscall};
 use crate::enforce::{Error, GuardState};
+use crate::settings::Folders;
 use programs::{CLOCK, GuardProgram, STANDING};
 
 /// The guard, as the agent sees it.
 pub(super) struct Guard {
     folder: PathBuf,
-    /// The agent's folders.
-    folders: Vec<PathBuf>,
+    /// The agent's own.
+    folders: Folders,
     stance: Stance,
     /// Rung when it has risen, or failed to.
     risen: Arc<Notify>,
@@ -55,10 +57,10 @@ const AGAIN: Duration = Duration::from_mins(5);
 
 impl Guard {
     /// Finds it as an earlier run left it. `folders` are the agent's own.
-    pub(super) fn open(folder: &Path, folders: &[PathBuf]) -> Self {
+    pub(super) fn open(folder: &Path, folders: &Folders) -> Self {
         Self {
             folder: folder.to_owned(),
-            folders: with_pins(folders),
+            folders: folders.clone(),
             stance: standing(folder).map_or(Stance::Down, Stance::Up),
             risen: Arc::default(),
         }
@@ -190,8 +192,13 @@ fn failed(why: String) -> Stance {
 /// This process must see what that one saw: another start may have other libraries, or other folders under the same
 /// names. So that nobody changes them after the look, it gets mounts of its own first; what is mounted elsewhere comes
 /// in no more, and nobody gets into them (`guard_trace` of the kernel programs).
-pub(super) fn admits_us(folders: &[PathBuf]) -> Result<(), Error> {
-    let sealed = seal();
+pub(super) fn admits_us(folders: &Folders) -> Result<(), Error> {
+    let code = home::code().unwrap_or_default();
+    let own: Vec<&Path> = folders
+        .all()
+        .chain(code.iter().map(|file| &**file))
+        .collect();
+    let sealed = seal::seal(&own);
     let Ok(builds) = std::fs::read_dir(PINS) else {
         return Ok(());
     };
@@ -203,10 +210,9 @@ pub(super) fn admits_us(folders: &[PathBuf]) -> Result<(), Error> {
                 "it cannot have mounts of its own: {error}"
             )));
         }
-        let home = open_map(&folder, "CWD_HOME", Map::Array);
-        let home: Array<MapData, Wire<Home>> = home.map_err(|error| stranger(chain(&error)))?;
+        let home = open_home(&folder).map_err(|error| stranger(chain(&error)))?;
         let known = home.get(&0, 0).map_err(access("CWD_HOME"))?.0;
-        let found = home::find(&folder, &with_pins(folders))?;
+        let found = home::find(&folder, &with_pins(folders), None)?;
         if found.folders != known.folders || found.pins != known.pins {
             let problem = "its folders are not those that the guard keeps";
             return Err(stranger(problem.to_owned()));
@@ -218,14 +224,6 @@ pub(super) fn admits_us(folders: &[PathBuf]) -> Result<(), Error> {
 
 fn stranger(problem: String) -> Error {
     Error::Stranger { problem }
-}
-
-/// Gives this process, which has no other threads yet, mounts that nobody else changes.
-fn seal() -> nix::Result<()> {
-    let nothing: Option<&str> = None;
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
-    unshare(CloneFlags::CLONE_NEWNS)?;
-    mount(nothing, "/", nothing, private, nothing)
 }
 
 /// What an earlier run left guarded, if all of it still stands.
@@ -249,8 +247,12 @@ fn standing(folder: &Path) -> Option<Guarding> {
 }
 
 /// The agent's folders, and that of the pins of every build.
-fn with_pins(folders: &[PathBuf]) -> Vec<PathBuf> {
-    folders.iter().cloned().chain([PINS.into()]).collect()
+fn with_pins(folders: &Folders) -> Vec<PathBuf> {
+    folders
+        .all()
+        .chain([Path::new(PINS)])
+        .map(Path::to_owned)
+        .collect()
 }
 
 /// Where the link of a program is pinned.
@@ -264,7 +266,7 @@ fn detach(pin: &Path) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Brings it up, from whatever an earlier run left.
-fn raise(folder: &Path, folders: &[PathBuf], wanted: Guarding) -> Result<(), Error> {
+fn raise(folder: &Path, folders: &Folders, wanted: Guarding) -> Result<(), Error> {
     let missing: Vec<&str> = programs::all()
         .map(|one| one.name)
         .filter(|name| !loader::pin(folder, name).exists())
@@ -282,17 +284,47 @@ fn raise(folder: &Path, folders: &[PathBuf], wanted: Guarding) -> Result<(), Err
 }
 
 /// Says where the agent is at home, unless that is said.
-fn settle_in(folder: &Path, folders: &[PathBuf]) -> Result<(), Error> {
-    let mut home: Array<MapData, Wire<Home>> = open_map(folder, "CWD_HOME", Map::Array)?;
-    let known = home.get(&0, 0).map_err(access("CWD_HOME"))?;
-    if known.0.executable.device != 0 {
-        return Ok(());
+fn settle_in(folder: &Path, folders: &Folders) -> Result<(), Error> {
+    let known = open_home(folder)?.get(&0, 0).map_err(access("CWD_HOME"))?.0;
+    if known.executable.device != 0 {
+        if known.is_executable(home::executable(folder)?) {
+            return Ok(());
+        }
+        start_anew(folder)?;
     }
-    let found = home::find(folder, folders)?;
-    let kept = home.set(0, Wire(found), 0);
+    // Without room for it, a package's new version has nobody to stand in for it.
+    let kept = kept::keep(&folders.state)
+        .inspect_err(|error| tracing::warn!("no copy of the executable is kept: {error}"));
+    let found = home::find(folder, &with_pins(folders), kept.ok().as_deref())?;
+    let kept = open_home(folder)?.set(0, Wire(found), 0);
     kept.map_err(access("CWD_HOME"))?;
     let frozen = MapData::from_pin(folder.join("CWD_HOME")).map_err(access("CWD_HOME"))?;
     syscall::freeze(&frozen).map_err(|source| Error::Mark { source })
+}
+
+fn open_home(folder: &Path) -> Result<Array<MapData, Wire<Home>>, Error> {
+    open_map(folder, "CWD_HOME", Map::Array)
+}
+
+/// Loads the guard once more: what it was told of an earlier version of the agent cannot be changed. None of it is
+/// attached, or that version would run.
+fn start_anew(folder: &Path) -> Result<(), Error> {
+    let programs: Vec<&str> = programs::all().map(|one| one.name).collect();
+    let pins = programs.iter().map(|name| loader::pin(folder, name));
+    for pin in pins.chain([folder.join("CWD_HOME")]) {
+        let_go(&pin)?;
+    }
+    loader::load(folder, &programs).map(drop)
+}
+
+fn let_go(pin: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(pin) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(Error::Pins {
+            path: pin.display().to_string(),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Says what is guarded beside the agent, and has the clock's program follow.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::mount::MsFlags;
 
 use crate::devices::usb::{Attached, text};
+use crate::enforce::mountinfo::{self, Entry};
 
 /// A disk, a partition, or what lies on top of one (`dm`, `md`).
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
@@ -73,26 +73,26 @@ fn add(class: &Path, path: &Path, found: &mut BTreeSet<Block>) {
 /// The mounts of these block devices in a `mountinfo` file (proc(5)), in its order: what is mounted
 /// on another comes after it.
 pub(in super::super) fn mounts(mountinfo: &Path, blocks: &[Block]) -> Vec<Mount> {
-    let lines = fs::read(mountinfo).unwrap_or_default();
-    let lines = lines.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| mount_of(line, blocks)).collect()
+    let table = fs::read(mountinfo).unwrap_or_default();
+    let entries = mountinfo::entries(&table);
+    entries
+        .filter_map(|entry| mount_of(entry, blocks))
+        .collect()
 }
 
-fn mount_of(line: &[u8], blocks: &[Block]) -> Option<Mount> {
-    let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-    let number = words.get(2)?;
-    let target = unescaped(words.get(4)?);
-    let flags = words.get(5)?.split(|byte| *byte == b',').map(flag);
-    let end = words.iter().position(|word| *word == b"-")?;
-    let source = words.get(end.checked_add(2)?)?;
-    let options = words.get(end.checked_add(3)?)?;
+fn mount_of(entry: Entry<'_>, blocks: &[Block]) -> Option<Mount> {
     let is_own = blocks
         .iter()
-        .any(|block| block.number.as_bytes() == *number || is_node_of(source, block));
+        .any(|block| block.number.as_bytes() == entry.number || is_node_of(&entry.source, block));
+    let mut own_options = entry.own_options.split(|byte| *byte == b',');
     is_own.then(|| Mount {
-        target: PathBuf::from(std::ffi::OsString::from_vec(target)),
-        is_writable: options.split(|byte| *byte == b',').next() == Some(b"rw"),
-        flags: flags.collect(),
+        target: entry.target,
+        is_writable: own_options.next() == Some(b"rw"),
+        flags: entry
+            .options
+            .split(|byte| *byte == b',')
+            .map(flag)
+            .collect(),
     })
 }
 
@@ -111,37 +111,17 @@ fn flag(option: &[u8]) -> MsFlags {
 
 /// Whether a mount's source is the node of a block device: file systems of several devices have
 /// numbers of their own.
-fn is_node_of(source: &[u8], block: &Block) -> bool {
-    if !source.starts_with(b"/dev/") {
+fn is_node_of(source: &Path, block: &Block) -> bool {
+    if !source.starts_with("/dev") {
         return false;
     }
-    let path = PathBuf::from(std::ffi::OsString::from_vec(unescaped(source)));
-    fs::metadata(path).is_ok_and(|node| {
+    fs::metadata(source).is_ok_and(|node| {
         let (major, minor) = (
             nix::sys::stat::major(node.rdev()),
             nix::sys::stat::minor(node.rdev()),
         );
         format!("{major}:{minor}") == block.number
     })
-}
-
-/// `\040` and its like (`mangle_path`, `fs/seq_file.c`).
-fn unescaped(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = (*first == b'\\')
-            .then(|| after.split_first_chunk::<3>())
-            .flatten()
-            .and_then(|(digits, after)| {
-                let digits = std::str::from_utf8(digits).ok()?;
-                Some((u8::from_str_radix(digits, 8).ok()?, after))
-            });
-        let (byte, after) = octal.unwrap_or((*first, after));
-        plain.push(byte);
-        rest = after;
-    }
-    plain
 }
 
 #[cfg(test)]
@@ -159,7 +139,10 @@ mod tests {
                 "36 35 {number} / /media/a\\040b\\134c rw,nosuid,noatime shared:1 - vfat /dev/none {options}"
             )
         };
-        let found = |line: String| mount_of(line.as_bytes(), std::slice::from_ref(&block));
+        let found = |line: String| {
+            let entry = mountinfo::entries(line.as_bytes()).next()?;
+            mount_of(entry, std::slice::from_ref(&block))
+        };
         let target = PathBuf::from("/media/a b\\c");
         let mount = |is_writable| {
             Some(Mount {
@@ -172,12 +155,5 @@ mod tests {
         assert_eq!(found(line("8:17", "ro")), mount(false));
         assert_eq!(found(line("8:1", "rw")), None);
         assert_eq!(found(String::new()), None);
-    }
-
-    #[test]
-    fn a_backslash_that_begins_no_number_stands_for_itself() {
-        assert_eq!(unescaped(b"a\\04"), b"a\\04");
-        assert_eq!(unescaped(b"\\999x"), b"\\999x");
-        assert_eq!(unescaped(b"\\011"), b"\t");
     }
 }
