@@ -1,11 +1,14 @@
 //! Starting programs of the host, with errors a person can act on, and the hashes that name cached things.
 
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
+
+use crate::say::result;
 
 /// A host command; arguments are added one by one.
 #[derive(Debug)]
@@ -127,9 +130,36 @@ impl Run {
         Ok(())
     }
 
+    /// Like [`Run::visibly`], beside others that do the same: each line says first whose it is.
+    pub fn beside_others(mut self, name: &str) -> Result<()> {
+        let start = || format!("start `{}`", self.shown);
+        let pipes = self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().with_context(start)?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                if let Some(err) = err {
+                    pass_lines(err, name);
+                }
+            });
+            if let Some(out) = out {
+                pass_lines(out, name);
+            }
+        });
+        let status = child.wait().with_context(start)?;
+        ensure!(status.success(), "`{}` failed ({status})", self.shown);
+        Ok(())
+    }
+
     /// The bare command, for callers that keep the process.
     pub fn into_command(self) -> Command {
         self.command
+    }
+}
+
+fn pass_lines(from: impl Read, name: &str) {
+    for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+        result(format!("{name}: {}", String::from_utf8_lossy(&line)));
     }
 }
 

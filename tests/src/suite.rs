@@ -1,6 +1,10 @@
 //! `cargo xtask test`: every test there is, or one suite of them.
 
-use anyhow::{Result, ensure};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
+
+use anyhow::{Result, anyhow, ensure};
 
 use crate::attacks;
 use crate::bench;
@@ -14,18 +18,22 @@ use crate::run::Run;
 use crate::say::progress;
 use crate::setup;
 
-/// The scenario tests: each file of `tests/tests` that runs machines.
+/// The scenario tests: each file of `tests/tests` that runs machines; those that take longest first.
 pub const SCENARIOS: &[&str] = &[
-    "refusal",
-    "standing",
-    "time",
-    "facts",
+    ATTACKS,
+    FUNCTIONS,
     "cards",
     "association",
+    "time",
+    "standing",
+    "refusal",
+    "facts",
     "server",
-    FUNCTIONS,
-    ATTACKS,
 ];
+
+/// How many suites run beside each other: while the last law of one has a machine, the next takes the other
+/// ([`crate::machine`] lets two run at once).
+const LANES: usize = 2;
 
 /// The one whose results fill the table of `docs/ENFORCEMENT.md`.
 const FUNCTIONS: &str = "functions";
@@ -73,15 +81,7 @@ fn in_machines(scenarios: &[&str]) -> Result<()> {
     if scenarios.contains(&ATTACKS) {
         attacks::forget()?;
     }
-    let mut run = cargo_test().args(["--package", "cardwarden-tests"]);
-    for name in scenarios {
-        run = run.args(["--test", name]);
-    }
-    let ran = run
-        .args(["--", "--test-threads=2"])
-        .env(lab::PRODUCT, layer)
-        .env(IN_TURNS, "yes")
-        .visibly();
+    let ran = in_lanes(scenarios, &layer);
     if scenarios.contains(&ATTACKS) {
         bench::print(&attacks::figures()?);
     }
@@ -93,6 +93,41 @@ fn in_machines(scenarios: &[&str]) -> Result<()> {
         attacks::check()?;
     }
     Ok(())
+}
+
+/// Builds the suites, and runs them side by side; the first failure does not keep the others from running.
+fn in_lanes(scenarios: &[&str], layer: &Path) -> Result<()> {
+    let suites = || scenarios.iter().flat_map(|name| ["--test", name]);
+    of_the_lab()
+        .args(suites())
+        .args(["--no-run", "--quiet"])
+        .visibly()?;
+    let waiting = Mutex::new(scenarios.iter());
+    let next = || {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.next()
+    };
+    let lane = || {
+        let each = std::iter::from_fn(next).map(|name| {
+            of_the_lab()
+                .args(["--test", name, "--", "--test-threads=2"])
+                .env(lab::PRODUCT, layer)
+                .env(IN_TURNS, "yes")
+                .beside_others(name)
+        });
+        each.fold(Ok(()), Result::and)
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(lane)).collect();
+        let ended = |lane: ScopedJoinHandle<'_, Result<()>>| {
+            lane.join().map_err(|_panic| anyhow!("a lane broke"))?
+        };
+        lanes.into_iter().map(ended).fold(Ok(()), Result::and)
+    })
+}
+
+fn of_the_lab() -> Run {
+    cargo_test().args(["--package", "cardwarden-tests"])
 }
 
 /// Every test but the scenarios.
