@@ -189,8 +189,7 @@ fn of_usb(one: &Attached) -> Option<Carrier> {
 
 /// The disks below what the system runs from.
 fn system(sysfs: &Path) -> Vec<PathBuf> {
-    let own = std::env::current_exe().unwrap_or_default();
-    let mut open: Vec<PathBuf> = [Path::new("/"), &own]
+    let mut open: Vec<PathBuf> = ["/", "/proc/self/exe"]
         .into_iter()
         .filter_map(|place| fs::metadata(place).ok())
         .filter_map(|met| {

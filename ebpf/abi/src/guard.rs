@@ -390,6 +390,28 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_gets_the_number_of_one_that_is_gone_is_another() {
+        let place = |inode, generation| Place {
+            inode,
+            device: 1,
+            generation,
+        };
+        let mut home = Home {
+            executable: place(7, 1),
+            kept: place(8, 2),
+            ..Home::default()
+        };
+        home.code[0] = place(9, 3);
+        for file in [place(7, 1), place(8, 2)] {
+            assert!(home.is_executable(file) && home.runs(file));
+        }
+        assert!(home.runs(place(9, 3)) && !home.is_executable(place(9, 3)));
+        for file in [place(7, 2), place(8, 1), place(9, 4), Place::default()] {
+            assert!(!home.is_executable(file) && !home.runs(file));
+        }
+    }
+
+    #[test]
     fn acts_are_numbered_in_order() {
         for (place, act) in Act::ALL.into_iter().enumerate() {
             assert_eq!(usize::try_from(act.number()), Ok(place + 1));

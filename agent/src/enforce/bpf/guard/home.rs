@@ -148,23 +148,36 @@ fn namespace(path: &str) -> Result<u32, Error> {
     u32::try_from(number).map_err(|error| failed(io::Error::other(error)))
 }
 
-/// Every file that this process runs code of, or may come to: what it has mapped, and what the C library takes in
-/// when it looks for a host.
-pub(super) fn code() -> io::Result<Vec<PathBuf>> {
+/// Every file that this process runs code of, or may come to: what it has mapped, what has the name of that by now,
+/// and what the C library takes in when it looks for a host.
+fn code() -> io::Result<Vec<PathBuf>> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
-    let mut paths: BTreeSet<PathBuf> = maps.lines().filter_map(mapped).collect();
-    let library = paths
+    let mapped: Vec<Mapped> = maps.lines().filter_map(Mapped::read).collect();
+    let mut by_path = BTreeSet::new();
+    // By the mapping itself: its path may be one of mounts that this process has left.
+    let once = mapped.iter().filter(|one| by_path.insert(&one.path));
+    let mut code: BTreeSet<PathBuf> = once.map(|one| one.itself.clone()).collect();
+    let gone = mapped.iter().filter(|one| one.is_gone);
+    code.extend(
+        gone.map(|one| one.path.clone())
+            .filter(|path| path.exists()),
+    );
+    let library = by_path
         .iter()
         .find(|path| file_name(path).starts_with("libc.so"));
-    let modules: Vec<PathBuf> = match library.and_then(|path| path.parent()) {
-        Some(folder) => hosts(&std::fs::read_to_string(NAMES).unwrap_or_default())
-            .map(|name| folder.join(format!("libnss_{name}.so.2")))
-            .filter(|path| path.exists())
-            .collect(),
-        None => Vec::new(),
-    };
-    paths.extend(modules);
-    Ok(paths.into_iter().collect())
+    if let Some(folder) = library.and_then(|path| path.parent()) {
+        let settings = std::fs::read_to_string(NAMES).unwrap_or_default();
+        let modules = hosts(&settings).map(|name| folder.join(format!("libnss_{name}.so.2")));
+        code.extend(modules.filter(|path| path.exists()));
+    }
+    Ok(code.into_iter().collect())
+}
+
+/// The files that this process runs code of, by their paths, while its mounts are those that it was started in.
+pub(super) fn libraries() -> io::Result<Vec<PathBuf>> {
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let mapped = maps.lines().filter_map(Mapped::read);
+    Ok(mapped.map(|one| one.path).collect())
 }
 
 fn file_name(path: &Path) -> &str {
@@ -173,13 +186,31 @@ fn file_name(path: &Path) -> &str {
         .unwrap_or_default()
 }
 
-/// The file of a line of `/proc/PID/maps` that may be executed.
-fn mapped(line: &str) -> Option<PathBuf> {
-    let mut words = line.split_ascii_whitespace();
-    let (_range, rights) = (words.next()?, words.next()?);
-    let path = line.get(line.find('/')?..)?;
-    let is_there = rights.contains('x') && !path.ends_with(" (deleted)");
-    is_there.then(|| path.into())
+/// A line of `/proc/PID/maps` (proc(5)) whose file may be executed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Mapped {
+    path: PathBuf,
+    /// The file itself, whatever has its path now.
+    itself: PathBuf,
+    /// Its name was taken from it.
+    is_gone: bool,
+}
+
+impl Mapped {
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let (range, rights) = (words.next()?, words.next()?);
+        let path = line.get(line.find('/')?..)?;
+        // Without the zeroes that fill `maps` up (`proc_map_files_readdir`, `fs/proc/base.c`).
+        let (from, to) = range.split_once('-')?;
+        let range = [from, to].map(|end| end.trim_start_matches('0'));
+        let kept = path.strip_suffix(" (deleted)");
+        rights.contains('x').then(|| Self {
+            path: kept.unwrap_or(path).into(),
+            itself: Path::new("/proc/self/map_files").join(range.join("-")),
+            is_gone: kept.is_some(),
+        })
+    }
 }
 
 /// Whom the C library asks for a host, in the words of nsswitch.conf(5).
@@ -200,18 +231,24 @@ mod tests {
 
     #[test]
     fn only_what_is_executed_is_code() {
-        let line = "7f0000-7f1000 r-xp 00001000 fd:01 1234   /usr/lib/x86_64-linux-gnu/libc.so.6";
-        assert_eq!(
-            mapped(line),
-            Some("/usr/lib/x86_64-linux-gnu/libc.so.6".into())
-        );
+        let line = "00400000-7f1000 r-xp 00001000 fd:01 1234   /usr/lib/x86_64-linux-gnu/libc.so.6";
+        let mapped = Mapped {
+            path: "/usr/lib/x86_64-linux-gnu/libc.so.6".into(),
+            itself: "/proc/self/map_files/400000-7f1000".into(),
+            is_gone: false,
+        };
+        assert_eq!(Mapped::read(line), Some(mapped.clone()));
+        let gone = Mapped {
+            is_gone: true,
+            ..mapped
+        };
+        assert_eq!(Mapped::read(&format!("{line} (deleted)")), Some(gone));
         for line in [
             "7f0000-7f1000 r--p 00001000 fd:01 1234   /usr/lib/libc.so.6",
             "7f0000-7f1000 r-xp 00000000 00:00 0      [vdso]",
-            "7f0000-7f1000 r-xp 00001000 fd:01 1234   /usr/lib/old.so (deleted)",
             "",
         ] {
-            assert_eq!(mapped(line), None, "{line}");
+            assert_eq!(Mapped::read(line), None, "{line}");
         }
     }
 
@@ -225,7 +262,11 @@ mod tests {
 
     #[test]
     fn this_process_runs_its_own_code() {
-        let code = code().unwrap();
-        assert!(code.contains(&std::env::current_exe().unwrap()));
+        let own = std::env::current_exe().unwrap();
+        assert!(libraries().unwrap().contains(&own));
+        // The kernel has each mapping under the name that is made of the line.
+        for file in code().unwrap() {
+            assert!(file.symlink_metadata().is_ok(), "{}", file.display());
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,8 +40,9 @@ pub(super) fn keep(state: &Path) -> io::Result<PathBuf> {
 
 /// Whether this process was started from the copy: another version waits for the next start of the device.
 pub(crate) fn is_this(state: &Path) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
-    real(&path(state)).is_some_and(|kept| real(Path::new(OWN)) == Some(kept))
+    // Its path may be one of mounts that this process has left.
+    let file = |path: &Path| std::fs::metadata(path).map(|met| (met.dev(), met.ino()));
+    matches!((file(&path(state)), file(Path::new(OWN))), (Ok(kept), Ok(own)) if kept == own)
 }
 
 /// Goes on as the version that the guard knows. Comes back only when there is none, or it cannot be started.

@@ -193,7 +193,7 @@ fn failed(why: String) -> Stance {
 /// names. So that nobody changes them after the look, it gets mounts of its own first; what is mounted elsewhere comes
 /// in no more, and nobody gets into them (`guard_trace` of the kernel programs).
 pub(super) fn admits_us(folders: &Folders) -> Result<(), Error> {
-    let code = home::code().unwrap_or_default();
+    let code = home::libraries().unwrap_or_default();
     let own: Vec<&Path> = folders
         .all()
         .chain(code.iter().map(|file| &**file))
