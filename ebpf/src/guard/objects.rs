@@ -18,6 +18,11 @@ const LINK_DETACH: u32 = 34;
 const MODIFY_RETURN: u32 = 26;
 /// Where `union bpf_attr` has `expected_attach_type`.
 const ATTACH_TYPE: usize = 68;
+/// `BPF_PROG_TYPE_EXT` (`enum bpf_prog_type`): such a program takes the place of a function of another program. Which,
+/// a descriptor says, and that may be another by the time it is read.
+const EXTENSION: u32 = 28;
+/// Where `union bpf_attr` has `prog_type`.
+const PROG_TYPE: usize = 0;
 /// How the names of our maps begin.
 const OURS: u32 = u32::from_le_bytes(*b"CWD_");
 
@@ -50,10 +55,11 @@ pub fn guard_bpf(ctx: LsmContext) -> i32 {
     }
     if command == PROG_LOAD {
         let attributes: *const u8 = ctx.arg(1);
-        // SAFETY: the helper checks the address.
-        let kind =
-            unsafe { bpf_probe_read_kernel(attributes.wrapping_add(ATTACH_TYPE).cast::<u32>()) };
-        if kind == Ok(MODIFY_RETURN) {
+        let read = |place: usize| {
+            // SAFETY: the helper checks the address.
+            unsafe { bpf_probe_read_kernel(attributes.wrapping_add(place).cast::<u32>()) }
+        };
+        if read(ATTACH_TYPE) == Ok(MODIFY_RETURN) || read(PROG_TYPE) == Ok(EXTENSION) {
             return refuse(Act::Bpf, command);
         }
     }
