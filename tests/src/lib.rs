@@ -25,6 +25,7 @@ pub mod attacks;
 pub mod bench;
 pub mod channel;
 pub mod demo;
+pub mod faults;
 pub mod fuzz;
 pub mod image;
 pub mod install;

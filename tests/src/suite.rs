@@ -22,6 +22,7 @@ use crate::setup;
 pub const SCENARIOS: &[&str] = &[
     ATTACKS,
     FUNCTIONS,
+    "faults",
     "cards",
     "association",
     "time",

@@ -5,6 +5,7 @@
 //! What is pure is measured on the host, by a program of its own (`tests/measure`).
 
 mod card;
+mod faults;
 mod kernel;
 mod revoke;
 mod usb;
@@ -47,6 +48,7 @@ const GROUPS: &[(&str, Measurement)] = &[
     ("cli", cli),
     ("agent", agent),
     ("lab", boot),
+    ("faults", faults::measure),
 ];
 
 /// Runs one group, or all; returns whether every bound holds.

@@ -66,7 +66,6 @@ pub(crate) fn each_usb_function_is_off_alone_and_with_others(machine: &mut Machi
     for (device, record) in devices.iter().zip(&mut records) {
         record.case(machine, Case::NewOpen, |machine| device.is_off(machine));
     }
-    machine.ok("lab held line --end")?;
     machine.ok(UNPLUG_ALL)?;
     for (device, record) in devices.iter().zip(&mut records) {
         record.case(machine, Case::HotPlug, |machine| {
@@ -79,7 +78,11 @@ pub(crate) fn each_usb_function_is_off_alone_and_with_others(machine: &mut Machi
         record.case(machine, Case::PolicyEnd, |machine| arrives(machine, device));
     }
     machine.ok(UNPLUG_ALL)?;
-    let later = [MIDI, PRINTER].map(|device| one_that_comes_later(machine, &device));
+    // The gadget's end of the wire has such a node too.
+    let midi =
+        "/dev/snd/$(basename /sys/bus/usb/drivers/snd-usb-audio/[0-9]*:*/sound/card*/midiC*)";
+    let later = [(MIDI, midi), (PRINTER, "/dev/usb/lp0")]
+        .map(|(device, node)| one_that_comes_later(machine, &device, node));
     records
         .into_iter()
         .map(Record::finish)
@@ -87,29 +90,55 @@ pub(crate) fn each_usb_function_is_off_alone_and_with_others(machine: &mut Machi
         .collect()
 }
 
-/// A stick with a file, mounted; and a line that a program has open.
-const USED: &str = "udevadm wait --timeout=15 /dev/disk/by-label/LAB-USB && mkdir -p /mnt/usb \
-    && mount /dev/disk/by-label/LAB-USB /mnt/usb && echo kept >/mnt/usb/note \
-    && lab hold node --path /dev/ttyACM0 --name line";
+/// A stick with a file, mounted; a line and a keyboard that programs have open, and one that listens to a network.
+const USED: &str = r#"set -e
+udevadm wait --timeout=15 /dev/disk/by-label/LAB-USB
+mkdir -p /mnt/usb && mount /dev/disk/by-label/LAB-USB /mnt/usb && echo kept >/mnt/usb/note
+lab hold node --path /dev/ttyACM0 --name line
+event=$(ls -d /sys/bus/usb/drivers/usbhid/[0-9]*:*/*/input/input*/event* | head -n 1)
+lab hold node --path "/dev/input/${event##*/}" --name keys
+[ "$(lab try use read keys --from held)" = works ]
+network=$(ls /sys/bus/usb/drivers/cdc_ncm/[0-9]*:*/net/ | head -n 1)
+ip link set "$network" up
+systemd-run --quiet --unit=lab-listens python3 -c "import socket
+line = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+line.bind((\"$network\", 0))
+while True: line.recv(2048)"
+"#;
+
+/// The network goes, and who listened to it is told.
+const LISTENS_NO_MORE: &str = "timeout 15 sh -c 'while systemctl is-active -q lab-listens; do udevadm settle; done' \
+    && journalctl -u lab-listens -o cat --no-pager | grep -c 'Network is down' && systemctl reset-failed lab-listens";
 
 const UNPLUG_ALL: &str = "for each in $(ls /run/lab-plugged); do lab unplug $each; done";
 
-/// Nothing of the stick was lost, and the line takes nothing any more.
+/// Nothing of the stick was lost, and nobody has the others any more.
 fn what_was_in_use_ended_well(machine: &mut Machine, records: &mut [Record; 4]) {
-    let [storage, _, _, serial] = records;
+    let [storage, keyboard, network, serial] = records;
     storage.case(machine, Case::OpenBefore, |machine| {
         let look = "findmnt -n /mnt/usb; debugfs -R 'cat note' /srv/usb-storage.ext4 2>/dev/null";
         expect(machine, look, "kept")
     });
     serial.case(machine, Case::OpenBefore, |machine| {
-        let said = machine.ok("lab try use write line --from held")?;
-        ensure!(said != "works", "the line still takes bytes");
-        Ok(())
+        is_of_no_use(machine, "write", "line")
+    });
+    keyboard.case(machine, Case::OpenBefore, |machine| {
+        is_of_no_use(machine, "read", "keys")
+    });
+    network.case(machine, Case::OpenBefore, |machine| {
+        expect(machine, LISTENS_NO_MORE, "1")
     });
 }
 
-/// Nothing of it was there before the policy.
-fn one_that_comes_later(machine: &mut Machine, device: &Device) -> Result<()> {
+/// What a program has open since before the policy, and ends with it.
+fn is_of_no_use(machine: &mut Machine, way: &str, name: &str) -> Result<()> {
+    let said = machine.ok(&format!("lab try use {way} {name} --from held"))?;
+    ensure!(said != "works", "{name} can still be used: {way}");
+    machine.ok(&format!("lab held {name} --end")).map(drop)
+}
+
+/// Nothing of it was there before the policy; then somebody uses it, and the policy comes again.
+fn one_that_comes_later(machine: &mut Machine, device: &Device, node: &str) -> Result<()> {
     let mut record = Record::new(device.function, machine.system());
     device.under(machine, "disable")?;
     record.case(machine, Case::HotPlug, |machine| {
@@ -120,6 +149,17 @@ fn one_that_comes_later(machine: &mut Machine, device: &Device) -> Result<()> {
         device.under(machine, "enable")?;
         arrives(machine, device)
     });
+    machine.ok(&format!(
+        "udevadm settle && lab hold node --path {node} --name used"
+    ))?;
+    record.case(machine, Case::NewOpen, |machine| {
+        device.under(machine, "disable")?;
+        device.is_off(machine)
+    });
+    record.case(machine, Case::OpenBefore, |machine| {
+        is_of_no_use(machine, "write", "used")
+    });
+    device.under(machine, "enable")?;
     record.finish()
 }
 

@@ -122,7 +122,13 @@ impl Usb {
             Half::Device => DEVICES,
             Half::Interface => INTERFACES,
         };
-        let before = self.taken.defaults.get(&key(attached.bus, attribute));
+        let known = self.taken.defaults.get(&key(attached.bus, attribute));
+        // A controller that came since we closed new ones was born as we said.
+        let of_new = || match half {
+            Half::Device => self.taken.defaults.get(CONTROLLERS),
+            Half::Interface => None,
+        };
+        let before = known.or_else(of_new);
         before.is_some_and(|before| match before.value.as_str() {
             "0" => false,
             "2" => attached.device.connection == Connection::BuiltIn,

@@ -69,6 +69,18 @@ fn ports_are_opened_as_they_were_also_by_the_next_agent() {
 }
 
 #[test]
+fn a_device_that_comes_with_its_controller_is_given_though_nobody_saw_either_come() {
+    let mut bench = Bench::new();
+    bench.turn(&[Function::UsbStorage]);
+    bench.fake.controller(2);
+    let sound = [made("2-1", 0x1111, &["01:01:00"])];
+    bench.fake.plug(&sound[0]);
+    assert!(!bench.authorized("2-1"), "it is born refused");
+    bench.follow(&[Function::UsbStorage], &sound);
+    assert!(bench.authorized("2-1"));
+}
+
+#[test]
 fn what_usbguard_leaves_refused_is_left_to_it() {
     let mut bench = Bench::new();
     bench

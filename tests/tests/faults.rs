@@ -1,0 +1,114 @@
+//! Faults: whatever ends, floods, fills or delays the agent, nothing opens and nothing is lost.
+
+use anyhow::{Result, ensure};
+use cardwarden_tests::faults;
+use cardwarden_tests::laws;
+use cardwarden_tests::machine::Machine;
+use cardwarden_tests::scenario::{self, LOOSE, OFFICE, expect, is_off, is_on, unguarded};
+
+/// Of each machine; `cargo xtask bench faults` has more.
+const STARTS: u64 = 60;
+const POLICIES: u64 = 8;
+const CHANGES: u64 = 40;
+
+laws! { from fresh:
+    whenever_the_agent_is_killed_nothing_opens_and_nothing_is_lost,
+    who_opens_the_camera_all_the_time_meets_the_policy_in_force,
+    a_storm_of_events_hides_no_device,
+    services_that_start_anew_beside_the_agent_change_nothing,
+    a_state_that_cannot_be_written_stays_and_so_does_what_is_in_force,
+}
+
+fn whenever_the_agent_is_killed_nothing_opens_and_nothing_is_lost(
+    machine: &mut Machine,
+) -> Result<()> {
+    faults::prepare(machine)?;
+    let found = faults::kill(machine, STARTS, POLICIES)?;
+    ensure!(found.gaps == 0 && found.lost == 0, "{found:?}");
+    ensure!(found.kills > (STARTS + POLICIES) / 2, "{found:?}");
+    Ok(())
+}
+
+fn who_opens_the_camera_all_the_time_meets_the_policy_in_force(
+    machine: &mut Machine,
+) -> Result<()> {
+    faults::prepare(machine)?;
+    let met = faults::change(machine, CHANGES)?;
+    ensure!(met.opened == 0 && met.refused == 0, "{met:?}");
+    Ok(())
+}
+
+/// Every port is closed, and a device that nothing is said of is given: by the agent, which has to hear of it.
+const CLOSED: &str = "\n[[rules]]\nid = \"named\"\nfunctions = [\"usb\"]\naction = \"disable\"\ndeny = [{ id = \"0627:ffff\" }]\n";
+
+/// The kernel tells of ten thousand events, and of a device in the middle, while the agent does not listen.
+fn a_storm_of_events_hides_no_device(machine: &mut Machine) -> Result<()> {
+    scenario::insert(machine, &unguarded(&format!("{LOOSE}{CLOSED}")), "")?;
+    let storm = "python3 -c 'for turn in range(5000): open(\"/sys/class/mem/null/uevent\", \"w\").write(\"change\")'";
+    machine.ok(&format!(
+        "set -e
+        kill -STOP $(systemctl show -P MainPID cardwardend)
+        {storm}
+        lab plug usb-keyboard
+        {storm}"
+    ))?;
+    // The ninth column: what did not fit; the last: the socket (`netlink_native_seq_show`, `net/netlink/af_netlink.c`).
+    expect(
+        machine,
+        r#"agent=$(systemctl show -P MainPID cardwardend)
+        own=$(ls -l /proc/$agent/fd | sed -n 's/.*socket:\[\([0-9]*\)\].*/\1/p' | tr '\n' ' ')
+        awk -v own=" $own" '$2 == 15 && $9 > 0 && index(own, " " $NF " ") { lost = 1 } END { print lost + 0 }' /proc/net/netlink"#,
+        "1",
+    )?;
+    machine.ok("kill -CONT $(systemctl show -P MainPID cardwardend)
+        timeout 60 sh -c 'until ls -d /sys/bus/usb/drivers/usbhid/[0-9]*:*; do cardwarden status >/dev/null; done'")?;
+    Ok(())
+}
+
+fn services_that_start_anew_beside_the_agent_change_nothing(machine: &mut Machine) -> Result<()> {
+    machine.ok("lab plug camera && lab plug bluetooth")?;
+    scenario::insert(machine, OFFICE, "")?;
+    for service in ["pcscd", "cardwarden-server", "dbus"] {
+        machine.ok(&format!("systemctl restart {service}"))?;
+        expect(
+            machine,
+            "lab try open /dev/video0; lab try bluetooth",
+            "EPERM EPERM",
+        )?;
+    }
+    // It is on the new bus, hears the new card service, and speaks with the new server.
+    machine.ok(
+        "timeout 60 sh -c 'until cardwarden wait --settled --timeout 30; do udevadm settle; done'",
+    )?;
+    scenario::send(machine, LOOSE, "--version 7")?;
+    expect(machine, "lab try open /dev/video0", "open")?;
+    scenario::insert(machine, OFFICE, "--version 8")?;
+    expect(machine, "lab try open /dev/video0", "EPERM")?;
+    machine.ok("lab settle 60 --reported").map(drop)
+}
+
+fn a_state_that_cannot_be_written_stays_and_so_does_what_is_in_force(
+    machine: &mut Machine,
+) -> Result<()> {
+    machine.ok("lab plug camera && lab plug bluetooth")?;
+    scenario::insert(machine, &unguarded(OFFICE), "")?;
+    let remount = |how: &str| {
+        format!(
+            "nsenter --mount --target $(systemctl show -P MainPID cardwardend) mount -o remount,bind,{how} /var/lib/cardwarden"
+        )
+    };
+    machine.ok(&remount("ro"))?;
+    machine.put("/srv/later.toml", 0o644, unguarded(LOOSE).as_bytes())?;
+    let said = machine.sh("lab send /srv/later.toml --version 9")?;
+    ensure!(
+        said.status != 0 && said.stderr.contains("could not be saved"),
+        "it is taken, or not said why not: {}{}",
+        said.stdout,
+        said.stderr
+    );
+    machine.ok("lab settle")?;
+    is_off(machine)?;
+    machine.ok(&remount("rw"))?;
+    machine.ok("lab send /srv/later.toml --version 10 && lab settle")?;
+    is_on(machine)
+}
