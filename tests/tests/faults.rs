@@ -44,13 +44,20 @@ const CLOSED: &str = "\n[[rules]]\nid = \"named\"\nfunctions = [\"usb\"]\naction
 /// The kernel tells of ten thousand events, and of a device in the middle, while the agent does not listen.
 fn a_storm_of_events_hides_no_device(machine: &mut Machine) -> Result<()> {
     scenario::insert(machine, &unguarded(&format!("{LOOSE}{CLOSED}")), "")?;
-    let storm = "python3 -c 'for turn in range(5000): open(\"/sys/class/mem/null/uevent\", \"w\").write(\"change\")'";
+    let storm = |events: u32| {
+        format!(
+            "python3 -c 'for turn in range({events}): open(\"/sys/class/mem/null/uevent\", \"w\").write(\"change\")'"
+        )
+    };
+    // Fewer at first: who plugs it in waits for udev.
     machine.ok(&format!(
         "set -e
         kill -STOP $(systemctl show -P MainPID cardwardend)
-        {storm}
+        {}
         lab plug usb-keyboard
-        {storm}"
+        {}",
+        storm(1000),
+        storm(9000),
     ))?;
     // The ninth column: what did not fit; the last: the socket (`netlink_native_seq_show`, `net/netlink/af_netlink.c`).
     expect(
