@@ -129,7 +129,7 @@ fn intern(rules: &[Rule]) -> (Vec<Option<u32>>, Vec<u32>) {
     let of = (0_u32..)
         .zip(rules)
         .map(|(number, rule)| {
-            rule.when.as_ref().map(|when| {
+            rule.when.as_deref().map(|when| {
                 *known.entry(when).or_insert_with(|| {
                     conditions.push(number);
                     u32::try_from(conditions.len().saturating_sub(1)).unwrap_or(u32::MAX)
@@ -151,7 +151,7 @@ fn timed(rules: &[Rule], condition_of: &[Option<u32>], conditions: &[u32]) -> Ve
     (0_u32..)
         .zip(conditions)
         .filter(|(condition, rule)| {
-            let when = rule_at(rules, **rule).and_then(|rule| rule.when.as_ref());
+            let when = rule_at(rules, **rule).and_then(|rule| rule.when.as_deref());
             of_functions.contains(condition) && when.is_some_and(may_change_by_time)
         })
         .map(|(condition, _)| condition)
@@ -280,7 +280,7 @@ impl Compiled {
 
     pub(crate) fn condition(&self, condition: u32) -> Option<&Condition> {
         let rule = self.conditions.get(usize::try_from(condition).ok()?)?;
-        self.rule(*rule)?.when.as_ref()
+        self.rule(*rule)?.when.as_deref()
     }
 
     pub(crate) fn condition_of(&self, rule: u32) -> Option<u32> {

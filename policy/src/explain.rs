@@ -185,7 +185,7 @@ fn reason(source: &Source, authority: Option<Authority<'_>>, policy: Option<&Pol
             let zone = policy.and_then(|policy| policy.zone.as_ref());
             let when = policy
                 .and_then(|policy| rule_of(policy, source))
-                .and_then(|rule| rule.when.as_ref())
+                .and_then(|rule| rule.when.as_deref())
                 .map_or_else(String::new, |when| {
                     format!(" ({})", describe::condition(when, zone))
                 });

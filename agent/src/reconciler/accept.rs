@@ -5,7 +5,7 @@ use cardwarden_policy::operation::Origin;
 use cardwarden_policy::outcome::Event;
 use cardwarden_policy::schedule::Ledger;
 use cardwarden_policy::trust::Anchor;
-use cardwarden_policy::{Anchors, Manifest, Rejected};
+use cardwarden_policy::{Anchors, Manifest, Rejected, Standing};
 
 use super::{Reconciler, World, not_saved};
 use crate::card::CardReading;
@@ -154,7 +154,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Whether the first company's policy allows others beside it.
     pub(super) fn may_be_several(&self) -> bool {
-        let Some(cardwarden_policy::Standing::Proven(first)) = self.standings.first() else {
+        let Some(Standing::Proven(first)) = self.standings.first() else {
             return false;
         };
         match first.policy.companies {
@@ -253,11 +253,24 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Makes a state count, once it is saved.
     pub(super) fn commit(&mut self, next: State) -> Result<(), Refused> {
+        self.commit_believed(next, None)
+    }
+
+    /// The same, where what one association proves was believed just now.
+    pub(super) fn commit_believed(
+        &mut self,
+        next: State,
+        believed: Option<(usize, Standing)>,
+    ) -> Result<(), Refused> {
         self.store.save(&next).map_err(|error| Refused::NotSaved {
             problem: not_saved(&error),
         })?;
         self.solved("not-saved");
-        let known: Vec<_> = self.bonds().collect();
+        let fresh = believed.as_ref().and_then(|(place, standing)| {
+            let association = next.associations.get(*place)?;
+            Some((association, standing))
+        });
+        let known: Vec<_> = fresh.into_iter().chain(self.bonds()).collect();
         self.standings = crate::store::standings(&next, &known);
         self.state = next;
         Ok(())

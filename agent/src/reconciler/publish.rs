@@ -82,7 +82,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         };
         let zone = jiff::tz::TimeZone::system();
         let mandate = self.author(function);
-        let policy = mandate.map(|mandate| &*mandate.policy);
+        let policy = mandate.map(|mandate| &**mandate.policy);
         let authority = mandate.map(authority);
         let sentence = explain(policy, function, &ruling, authority, &zone);
         let company = match &ruling.source {

@@ -6,7 +6,7 @@ use cardwarden_policy::operation::Origin;
 use cardwarden_policy::outcome::Event;
 use cardwarden_policy::schedule::Ledger;
 use cardwarden_policy::trust::{Anchor, SignedPolicy};
-use cardwarden_policy::{Anchors, Rejected, Verified};
+use cardwarden_policy::{Anchors, Rejected, Standing, Verified};
 use jiff::Timestamp;
 
 use super::{Reconciler, World};
@@ -36,7 +36,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         let mandate = policy.instead_of(&card).map_err(Refused::Rejected)?;
         self.learn_time(mandate.issued);
         self.is_for_us(&mandate).map_err(Refused::Rejected)?;
-        self.replace_policy(place, statement, &mandate)
+        drop(policy);
+        self.replace_policy(place, statement, mandate)
     }
 
     /// Which company sent a policy, and what it says.
@@ -64,7 +65,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         &mut self,
         place: usize,
         statement: &[u8],
-        mandate: &Verified<Mandate>,
+        mandate: Verified<Mandate>,
     ) -> Result<(), Refused> {
         let company = mandate.signer().to_string();
         let issue = Issue {
@@ -103,7 +104,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             },
         });
         next.floors.raise(&company, issue);
-        self.commit(next)?;
+        let believed = (place, Standing::Proven(Box::new(mandate)));
+        self.commit_believed(next, Some(believed))?;
         self.make_room();
         self.expect();
         self.publish_links();

@@ -195,7 +195,7 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
 
     /// Lets the providers know what the policy in force asks.
     pub(super) fn ask(&self) {
-        let policies = self.mandates().map(|(_, mandate)| &*mandate.policy);
+        let policies = self.mandates().map(|(_, mandate)| &**mandate.policy);
         let wanted = policies.fold(Wanted::default(), wanted);
         self.outputs.wanted.send_if_modified(|known| {
             let is_news = *known != wanted;

@@ -137,7 +137,7 @@ fn fits<'a>(
 
 /// A node that does not say what it is, is what its description says.
 fn is_of_kind(kind: &Kind, node: &tnds::Node) -> bool {
-    match (kind, &node.properties.kind) {
+    match (kind, &node.properties().kind) {
         (_, None) => true,
         (Kind::Mime(known), Some(tnds::Kind::Mime(mime))) => {
             known.is_empty() || known.contains(mime)

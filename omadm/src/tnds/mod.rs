@@ -53,8 +53,8 @@ pub struct Node {
     pub name: String,
     /// `Path`: the address of the node's parent, in the topmost nodes of a document.
     pub path: Option<String>,
-    /// What else is known of it.
-    pub properties: Properties,
+    /// What else is known of it; `None` when that is nothing, as of most nodes of a large tree.
+    pub properties: Option<Box<Properties>>,
     /// What it holds.
     pub content: Content,
 }
@@ -76,6 +76,24 @@ pub struct Properties {
     pub kind: Option<Kind>,
     /// `VerNo`: counts changes, and wraps.
     pub version: Option<u16>,
+}
+
+/// Of a node of which nothing is known.
+static UNKNOWN: Properties = Properties {
+    acl: None,
+    name: None,
+    size: None,
+    title: None,
+    changed: None,
+    kind: None,
+    version: None,
+};
+
+impl Properties {
+    /// As a node has them.
+    pub(crate) fn known(self) -> Option<Box<Self>> {
+        (self != UNKNOWN).then(|| Box::new(self))
+    }
 }
 
 /// What a node is.
@@ -133,8 +151,13 @@ impl Node {
     /// The node as the root of the management object with this identifier.
     #[must_use]
     pub fn of_kind(mut self, identifier: impl Into<String>) -> Self {
-        self.properties.kind = Some(Kind::Object(identifier.into()));
+        self.properties.get_or_insert_default().kind = Some(Kind::Object(identifier.into()));
         self
+    }
+
+    /// What is known of it beside its content.
+    pub fn properties(&self) -> &Properties {
+        self.properties.as_deref().unwrap_or(&UNKNOWN)
     }
 
     /// The children; a leaf has none.
@@ -179,7 +202,7 @@ impl Node {
 
     /// The identifier of the management object of which this is the root.
     pub fn object(&self) -> Option<&str> {
-        match &self.properties.kind {
+        match &self.properties().kind {
             Some(Kind::Object(identifier)) => Some(identifier),
             Some(Kind::Mime(_)) | None => None,
         }

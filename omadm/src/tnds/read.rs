@@ -59,7 +59,7 @@ pub(super) fn node(element: Element) -> Read<(usize, Node)> {
     let node = Node {
         name,
         path,
-        properties,
+        properties: properties.known(),
         content,
     };
     Ok((at, node))

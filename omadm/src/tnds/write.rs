@@ -40,7 +40,7 @@ pub(super) fn node(node: &Node) -> Result<Element, EncodeError> {
     let mut element = Element::new(Tag::Node, 0);
     element.node_name(&node.name)?;
     element.optional(Tag::Path, node.path.as_ref());
-    let properties = run_time(&node.properties, &node.content);
+    let properties = run_time(node.properties(), &node.content);
     if !properties.children.is_empty() {
         element.children.push(properties);
     }

@@ -93,20 +93,20 @@ impl Entry {
                 Holds::Value(*format, value)
             }
         };
-        let acl = node.properties.acl.as_deref().unwrap_or_default().parse();
+        let acl = node.properties().acl.as_deref().unwrap_or_default().parse();
         let acl = acl.map_err(|cause| Unfit::Acl {
             name: name(),
             cause,
         })?;
-        let kind = node.properties.kind.as_ref().map(|kind| match kind {
+        let kind = node.properties().kind.as_ref().map(|kind| match kind {
             Kind::Mime(name) | Kind::Object(name) => name.clone(),
         });
         Ok(Self {
             acl,
-            title: node.properties.title.clone(),
-            changed: node.properties.changed.clone(),
+            title: node.properties().title.clone(),
+            changed: node.properties().changed.clone(),
             kind,
-            version: node.properties.version.unwrap_or_default(),
+            version: node.properties().version.unwrap_or_default(),
             ..Self::new(holds, access.clone(), scope)
         })
     }
@@ -153,7 +153,8 @@ impl Entry {
                 kind,
                 version: (others && self.version > 0).then_some(self.version),
                 ..Properties::default()
-            },
+            }
+            .known(),
             content,
         }
     }

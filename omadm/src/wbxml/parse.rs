@@ -277,7 +277,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Gives an element to its parent, or back when it is the root.
-    fn close(&mut self, element: Element) -> Option<Element> {
+    fn close(&mut self, mut element: Element) -> Option<Element> {
+        // Most have one or two, and a list that grew has room for four.
+        element.children.shrink_to_fit();
         match self.open.last_mut() {
             Some(parent) => {
                 parent.children.push(element);

@@ -146,7 +146,7 @@ fn a_removed_account_is_on_no_list() {
     let mut tree = tree();
     tree.forget_server(ACME);
     assert_eq!(add(&mut tree, ACME, "./Shared/A", ""), 425);
-    let left = tree.node("./Vendor").unwrap().properties.acl;
+    let left = tree.node("./Vendor").unwrap().properties().acl.clone();
     assert_eq!(left.as_deref(), Some("Get=*"));
 }
 
@@ -256,11 +256,11 @@ fn a_serialised_listing_has_the_parts_that_are_wanted() {
     let all = document(ACME, "./Vendor?list=TNDS");
     let vendor = all.child("Vendor").unwrap();
     assert_eq!(vendor.path.as_deref(), Some("."));
-    assert!(vendor.properties.acl.is_some());
+    assert!(vendor.properties().acl.is_some());
     assert_eq!(vendor.at("Text").unwrap().text(), Some("as made"));
     let bare = document(OTHER, "./Vendor?list=TNDS-Value-ACL");
     let vendor = bare.child("Vendor").unwrap();
-    assert_eq!(vendor.properties.acl, None);
+    assert_eq!(vendor.properties().acl, None);
     assert_eq!(vendor.at("Mode").unwrap().value(), None);
     assert!(vendor.at("Text").is_none());
     let values = document(ACME, "./Vendor/Mode?list=TNDS+Value+Format");

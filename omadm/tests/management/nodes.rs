@@ -266,9 +266,13 @@ fn versions_count_and_times_are_those_of_the_caller() {
     let mut tree = tree();
     tree.set_now("2026-11-23T12:00:00Z");
     tree.set("./Vendor/Mode", "1").unwrap();
-    assert_eq!(tree.node("./Vendor/Mode").unwrap().properties.changed, None);
+    assert_eq!(
+        tree.node("./Vendor/Mode").unwrap().properties().changed,
+        None
+    );
     tree.set("./Vendor/Mode", "2").unwrap();
-    let properties = tree.node("./Vendor/Mode").unwrap().properties;
+    let node = tree.node("./Vendor/Mode").unwrap();
+    let properties = node.properties();
     assert_eq!(properties.version, Some(1));
     assert_eq!(properties.changed.as_deref(), Some("2026-11-23T12:00:00Z"));
 }

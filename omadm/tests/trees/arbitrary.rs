@@ -94,7 +94,7 @@ fn node() -> impl Strategy<Value = Node> {
             |(name, path, properties, content)| Node {
                 name,
                 path,
-                properties,
+                properties: (properties != Properties::default()).then(|| Box::new(properties)),
                 content,
             },
         )

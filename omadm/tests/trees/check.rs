@@ -131,9 +131,9 @@ fn a_node_is_what_it_is_described_to_be_or_does_not_say() {
     let other = camera([]).of_kind("urn:oma:mo:oma-lawmo:1.0");
     assert_eq!(check(&other), refused("Camera", What::Kind));
     let mut property = Node::leaf("Property", Format::Chr, "camera");
-    property.properties.kind = Some(Kind::Mime("text/uri-list".into()));
+    property.properties.get_or_insert_default().kind = Some(Kind::Mime("text/uri-list".into()));
     assert_eq!(check(&camera([property.clone()])), Ok(()));
-    property.properties.kind = Some(Kind::Mime("image/png".into()));
+    property.properties.get_or_insert_default().kind = Some(Kind::Mime("image/png".into()));
     assert_eq!(
         check(&camera([property])),
         refused("Camera/Property", What::Kind)

@@ -28,13 +28,13 @@ fn every_property_is_kept() {
     let capability = document.child("BT").unwrap();
     assert_eq!(capability.path.as_deref(), Some("./DCMO"));
     assert_eq!(capability.object(), Some("urn:oma:mo:oma-dcmo:1.0"));
-    let acl = capability.properties.acl.as_deref();
+    let acl = capability.properties().acl.as_deref();
     assert_eq!(acl, Some("Get=*&Replace=acme-dm"));
-    assert_eq!(capability.properties.version, Some(u16::MAX));
+    assert_eq!(capability.properties().version, Some(u16::MAX));
     let property = document.at("BT/Property").unwrap();
     assert_eq!(property.text(), Some("bluetooth"));
     assert_eq!(
-        property.properties.kind,
+        property.properties().kind,
         Some(Kind::Mime("text/plain".into()))
     );
     let disable = document.at("BT/Operations/Disable").unwrap();

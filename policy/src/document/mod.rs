@@ -246,7 +246,7 @@ impl Policy {
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
         self.rules
             .iter()
-            .filter_map(|rule| rule.when.as_ref())
+            .filter_map(|rule| rule.when.as_deref())
             .flat_map(Condition::atoms)
     }
 }

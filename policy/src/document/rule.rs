@@ -21,7 +21,7 @@ pub struct Rule {
     pub action: Action,
     /// When it holds; always, when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Condition>,
+    pub when: Option<Box<Condition>>,
     /// What unknown facts mean to it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_unknown: OnUnknown,
@@ -38,7 +38,7 @@ pub struct Rule {
     pub storage: Option<Storage>,
     /// What the person at the device is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notify: Option<Notice>,
+    pub notify: Option<Box<Notice>>,
 }
 
 /// What a rule does while its condition holds. Disable beats enable.

@@ -7,6 +7,7 @@ mod members;
 mod selectors;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -121,7 +122,7 @@ pub struct Mandate {
     /// The group's name.
     pub group_name: String,
     /// What the device may do.
-    pub policy: Compiled,
+    pub policy: Arc<Compiled>,
     /// The company's server, where there is one.
     pub account: Option<Account>,
 }
@@ -221,7 +222,7 @@ impl Verified<Manifest> {
             issued: self.issued,
             card: Some(self.card.fingerprint()),
             group_name: entry.name.clone(),
-            policy: group.policy.into(),
+            policy: Arc::new(group.policy.into()),
             account: group.account,
         }))
     }

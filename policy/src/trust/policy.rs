@@ -1,6 +1,8 @@
 //! A policy that comes by a server or in a file, with a signature of its own: for devices without
 //! a card reader, and for handing a policy on.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +111,7 @@ impl Verified<SignedPolicy> {
             issued: self.issued,
             card: None,
             group_name: GROUP.to_owned(),
-            policy: group.policy.into(),
+            policy: Arc::new(group.policy.into()),
             account: group.account,
         }))
     }

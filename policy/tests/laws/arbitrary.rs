@@ -176,12 +176,12 @@ prop_compose! {
             id: format!("{name}-{index}"),
             functions,
             action,
-            when,
+            when: when.map(Box::new),
             on_unknown,
             allow,
             deny,
             storage: read_only.then_some(cardwarden_policy::document::Storage::ReadOnly),
-            notify,
+            notify: notify.map(Box::new),
         })
     }
 }

@@ -41,7 +41,7 @@ fn text(policy: &Policy) -> Policy {
 proptest! {
     #[test]
     fn what_a_card_says_is_what_was_written(policy in policy()) {
-        prop_assert_eq!(&*mandate(policy.clone()).policy, &policy);
+        prop_assert_eq!(&**mandate(policy.clone()).policy, &policy);
     }
 
     #[test]

@@ -194,7 +194,13 @@ fn zoned(policy: &Policy) -> BTreeSet<Function> {
     let of_rules = policy
         .rules
         .iter()
-        .filter(|rule| rule.when.iter().flat_map(Condition::atoms).any(goes_by))
+        .filter(|rule| {
+            rule.when
+                .as_deref()
+                .into_iter()
+                .flat_map(Condition::atoms)
+                .any(goes_by)
+        })
         .flat_map(|rule| &rule.functions);
     let of_tasks = policy
         .tasks

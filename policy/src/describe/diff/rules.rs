@@ -67,11 +67,11 @@ fn one_rule(changes: &mut Changes, old: &Rule, new: &Rule, zone: (Option<&Zone>,
     changes.add_if(
         &new.functions,
         (&old.when, &new.when),
-        || of_condition(new.action, old.when.as_ref(), new.when.as_ref()),
+        || of_condition(new.action, old.when.as_deref(), new.when.as_deref()),
         || {
             let (now, then) = (
-                when(new.when.as_ref(), zone.1),
-                when(old.when.as_ref(), zone.0),
+                when(new.when.as_deref(), zone.1),
+                when(old.when.as_deref(), zone.0),
             );
             format!("{id} holds {now}. It held {then}.")
         },
@@ -91,7 +91,7 @@ fn one_rule(changes: &mut Changes, old: &Rule, new: &Rule, zone: (Option<&Zone>,
         changes,
         &id,
         &new.functions,
-        (old.notify.as_ref(), new.notify.as_ref()),
+        (old.notify.as_deref(), new.notify.as_deref()),
     );
 }
 
