@@ -260,16 +260,14 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
     pub(super) fn commit_believed(
         &mut self,
         next: State,
-        believed: Option<(usize, Standing)>,
+        believed: Option<(usize, &Standing)>,
     ) -> Result<(), Refused> {
         self.store.save(&next).map_err(|error| Refused::NotSaved {
             problem: not_saved(&error),
         })?;
         self.solved("not-saved");
-        let fresh = believed.as_ref().and_then(|(place, standing)| {
-            let association = next.associations.get(*place)?;
-            Some((association, standing))
-        });
+        let fresh =
+            believed.and_then(|(place, standing)| Some((next.associations.get(place)?, standing)));
         let known: Vec<_> = fresh.into_iter().chain(self.bonds()).collect();
         self.standings = crate::store::standings(&next, &known);
         self.state = next;

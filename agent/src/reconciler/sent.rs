@@ -104,8 +104,8 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
             },
         });
         next.floors.raise(&company, issue);
-        let believed = (place, Standing::Proven(Box::new(mandate)));
-        self.commit_believed(next, Some(believed))?;
+        let believed = Standing::Proven(Box::new(mandate));
+        self.commit_believed(next, Some((place, &believed)))?;
         self.make_room();
         self.expect();
         self.publish_links();

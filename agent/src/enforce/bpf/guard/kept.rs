@@ -55,6 +55,10 @@ pub(crate) fn go_on(state: &Path) {
         "the guard takes another version for the agent: that one goes on, from {}",
         kept.display()
     );
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "not a program besides: this process goes on as it"
+    )]
     let error = Command::new(&kept).args(std::env::args_os().skip(1)).exec();
     tracing::warn!("cannot start {}: {error}", kept.display());
 }
@@ -93,7 +97,7 @@ mod tests {
         keep(state.path()).unwrap();
         let again = std::fs::metadata(&kept).unwrap();
         assert_eq!(again.modified().unwrap(), met.modified().unwrap());
-        std::fs::write(&kept, b"another").unwrap();
+        durable::replace(&kept, b"another").unwrap();
         keep(state.path()).unwrap();
         assert_eq!(std::fs::read(&kept).unwrap(), own);
         assert!(!is_this(state.path()), "this process is not the copy");
@@ -104,12 +108,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, content: &[u8]| {
             let path = folder.path().join(name);
-            std::fs::write(&path, content).unwrap();
+            durable::replace(&path, content).unwrap();
             move || File::open(&path).unwrap()
         };
-        let one = file("one", &[7; 20_000]);
-        let same = file("same", &[7; 20_000]);
-        let longer = file("longer", &[7; 20_001]);
+        let one = file("one", &vec![7; 20_000]);
+        let same = file("same", &vec![7; 20_000]);
+        let longer = file("longer", &vec![7; 20_001]);
         assert!(is_same(&one(), &same()).unwrap());
         assert!(!is_same(&one(), &longer()).unwrap());
         assert!(!is_same(&longer(), &one()).unwrap());
