@@ -43,12 +43,26 @@ pub fn ready(system: impl Into<System>) -> Result<Machine> {
 
 /// A ready machine in which a script has been run, by a snapshot taken after that; its name is its content.
 pub fn prepared(system: impl Into<System>, script: &str) -> Result<Machine> {
-    let system = system.into();
+    let (image, snapshot) = saved(system.into(), script)?;
+    Machine::restore(&image, Accelerator::choose(&image)?, &snapshot)
+}
+
+/// The same with each write to its disk recorded; also what it is made from, and its disk as it is before the first of
+/// these writes.
+pub fn recorded(system: impl Into<System>, script: &str) -> Result<(Machine, Image, PathBuf)> {
+    let (mut image, snapshot) = saved(system.into(), script)?;
+    image.is_recorded = true;
+    let machine = Machine::restore(&image, Accelerator::choose(&image)?, &snapshot)?;
+    image.is_recorded = false;
+    Ok((machine, image, snapshot.dir().join("disk.ext4")))
+}
+
+fn saved(system: System, script: &str) -> Result<(Image, Snapshot)> {
     let image = Image::make(system, &product_layer()?)?;
     let accelerator = Accelerator::choose(&image)?;
     let first = snapshot(&image, accelerator)?;
     let dir = first.dir().join(Key::default().with(script).name());
-    let lock = image::lock(&format!("snapshot-{}", system.name()))?;
+    let _lock = image::lock(&format!("snapshot-{}", system.name()))?;
     if Snapshot::find(&dir).is_none() {
         let mut machine = Machine::restore(&image, accelerator, &first)?;
         if let Err(error) = machine.ok(script) {
@@ -58,8 +72,7 @@ pub fn prepared(system: impl Into<System>, script: &str) -> Result<Machine> {
         machine.into_snapshot(&dir)?;
     }
     let snapshot = Snapshot::find(&dir).context("the snapshot is gone")?;
-    drop(lock);
-    Machine::restore(&image, accelerator, &snapshot)
+    Ok((image, snapshot))
 }
 
 /// A machine without the product: only Debian and the lab's own programs.

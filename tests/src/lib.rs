@@ -34,6 +34,7 @@ pub mod machine;
 pub mod matrix;
 pub mod pins;
 pub mod place;
+pub mod power;
 pub mod run;
 pub mod say;
 pub mod scenario;

@@ -26,6 +26,7 @@ pub const SCENARIOS: &[&str] = &[
     "cards",
     "association",
     "time",
+    "faults",
     "standing",
     "refusal",
     "facts",

@@ -4,12 +4,18 @@ use anyhow::{Result, ensure};
 use cardwarden_tests::faults;
 use cardwarden_tests::laws;
 use cardwarden_tests::machine::Machine;
+use cardwarden_tests::pins::Kernel;
+use cardwarden_tests::power;
 use cardwarden_tests::scenario::{self, LOOSE, OFFICE, expect, is_off, is_on, unguarded};
 
 /// Of each machine; `cargo xtask bench faults` has more.
 const STARTS: u64 = 60;
 const POLICIES: u64 = 8;
 const CHANGES: u64 = 40;
+
+/// Policies that come while the power is cut at every write, and states of the cuts with which an agent is started.
+const UNDER_CUTS: usize = 8;
+const STARTS_AFTER_CUTS: usize = 4;
 
 laws! { from fresh:
     whenever_the_agent_is_killed_nothing_opens_and_nothing_is_lost,
@@ -19,13 +25,26 @@ laws! { from fresh:
     a_state_that_cannot_be_written_stays_and_so_does_what_is_in_force,
 }
 
+laws! { from before_the_card:
+    a_full_disk_changes_nothing,
+}
+
+/// One kernel: what is on the medium after a cut is for the file system to say, and it is the same.
+#[test]
+fn a_power_cut_at_any_write_loses_nothing() -> Result<()> {
+    let found = power::cut(Kernel::V6_12, UNDER_CUTS, STARTS_AFTER_CUTS)?;
+    ensure!(found.lost == 0 && found.gaps == 0, "{found:?}");
+    ensure!(found.cuts >= 500, "too few: {found:?}");
+    Ok(())
+}
+
 fn whenever_the_agent_is_killed_nothing_opens_and_nothing_is_lost(
     machine: &mut Machine,
 ) -> Result<()> {
     faults::prepare(machine)?;
     let found = faults::kill(machine, STARTS, POLICIES)?;
     ensure!(found.gaps == 0 && found.lost == 0, "{found:?}");
-    ensure!(found.kills > (STARTS + POLICIES) / 2, "{found:?}");
+    ensure!(2 * found.kills > STARTS + POLICIES, "{found:?}");
     Ok(())
 }
 
@@ -110,5 +129,26 @@ fn a_state_that_cannot_be_written_stays_and_so_does_what_is_in_force(
     is_off(machine)?;
     machine.ok(&remount("rw"))?;
     machine.ok("lab send /srv/later.toml --version 10 && lab settle")?;
+    is_on(machine)
+}
+
+/// What cannot be kept does not count: the old policy is in force, before and after a restart of the agent, and the new
+/// one when there is room.
+fn a_full_disk_changes_nothing(machine: &mut Machine) -> Result<()> {
+    scenario::insert(machine, &unguarded(OFFICE), "--version 1")?;
+    machine.put("/srv/on.toml", 0o644, unguarded(LOOSE).as_bytes())?;
+    machine.ok(
+        "lab send /srv/on.toml --version 2 --out /srv/sent && systemctl stop cardwarden-server",
+    )?;
+    machine.sh("dd if=/dev/zero of=/var/lib/lab/filler bs=64k; dd if=/dev/zero of=/var/lib/lab/filler2 bs=1")?;
+    let applied = machine.sh("cardwarden policy apply /srv/sent")?;
+    ensure!(
+        applied.status != 0,
+        "it was accepted, and there is no room for it"
+    );
+    is_off(machine)?;
+    machine.ok("systemctl restart cardwardend && cardwarden wait --settled --timeout 60")?;
+    is_off(machine)?;
+    machine.ok("rm /var/lib/lab/filler /var/lib/lab/filler2 && cardwarden policy apply /srv/sent && lab settle")?;
     is_on(machine)
 }

@@ -35,6 +35,8 @@ pub struct Image {
     pub product: PathBuf,
     /// An empty disk for what outlives a reboot; every machine gets a copy.
     pub disk: PathBuf,
+    /// Whether each write to that copy is recorded ([`crate::power`]).
+    pub is_recorded: bool,
 }
 
 impl Image {
@@ -51,6 +53,7 @@ impl Image {
             modules: parts.modules,
             product: product.to_owned(),
             disk: empty_disk()?,
+            is_recorded: false,
         })
     }
 

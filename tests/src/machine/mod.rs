@@ -84,6 +84,9 @@ impl Machine {
             |snapshot| snapshot.dir.join("disk.ext4"),
         );
         copy_disk(&disk, &dir)?;
+        if image.is_recorded {
+            place::write_whole(&dir.join(qemu::RECORD), "")?;
+        }
         let start = Instant::now();
         let shape = Shape {
             accelerator,
@@ -279,6 +282,11 @@ impl Machine {
     /// The channel itself, for a conversation with a person.
     pub fn link(&mut self) -> &mut link::Link {
         &mut self.qemu.link
+    }
+
+    /// Where its own files lie, on the host.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// What executes the guest's instructions.

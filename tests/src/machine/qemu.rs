@@ -38,6 +38,9 @@ pub struct Qemu {
     pub console: Console,
 }
 
+/// The file in a machine's folder with the writes to its disk.
+pub const RECORD: &str = "disk.record";
+
 /// 1 GiB: the product and Debian need 300 MB, the rest is the writable layer.
 const MEMORY: &str = "1024";
 
@@ -63,18 +66,15 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
             image.system.tier.kernel_options()
         ),
     );
+    let read_only = |file: &Path| format!("file={},format=raw,readonly=on", file.display());
     let disks = [
-        (&image.rootfs, "readonly=on"),
-        (&image.modules, "readonly=on"),
-        (&image.product, "readonly=on"),
-        (&dir.join("disk.ext4"), "cache=unsafe"),
+        read_only(&image.rootfs),
+        read_only(&image.modules),
+        read_only(&image.product),
+        small_disk(dir, image.is_recorded),
     ];
-    for (index, (file, option)) in disks.into_iter().enumerate() {
-        let file = file.display();
-        add(
-            "-drive",
-            format!("file={file},format=raw,if=none,id=disk{index},{option}"),
-        );
+    for (index, disk) in disks.into_iter().enumerate() {
+        add("-drive", format!("{disk},if=none,id=disk{index}"));
         add("-device", format!("virtio-blk-pci,drive=disk{index}"));
     }
     add("-device", "virtio-rng-pci".to_owned());
@@ -102,6 +102,23 @@ pub fn arguments(image: &Image, dir: &Path, shape: Shape) -> Vec<String> {
         add("-incoming", "defer".to_owned());
     }
     list
+}
+
+/// The machine's own disk. Recorded, it takes the guest's flushes for what they are, and passes none on: the host's
+/// power stays.
+fn small_disk(dir: &Path, is_recorded: bool) -> String {
+    let disk = dir.join("disk.ext4");
+    let disk = disk.display();
+    if !is_recorded {
+        return format!("file={disk},format=raw,cache=unsafe");
+    }
+    let record = dir.join(RECORD);
+    let record = record.display();
+    format!(
+        "driver=blklogwrites,log-sector-size=512,log-super-update-interval=1,\
+         file.driver=file,file.filename={disk},file.cache.no-flush=on,\
+         log.driver=file,log.filename={record},log.cache.no-flush=on"
+    )
 }
 
 impl Qemu {
