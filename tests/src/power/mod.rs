@@ -26,6 +26,9 @@ use record::{Cut, Rebuilt, Record};
 /// Where the state lies in the machine, with what comes with it.
 const STATE: &str = "/var/lib/cardwarden/state.json";
 
+/// Of disks on which something was lost, so many are kept.
+const KEPT: usize = 3;
+
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Found {
@@ -125,7 +128,9 @@ fn cut_in(
             Err(error) => {
                 found.lost += 1;
                 progress(format!("lab: power cut {}: {error:#}", found.cuts));
-                keep(&disk, &dir, found.cuts)?;
+                if found.lost <= KEPT {
+                    keep(&disk, &dir, found.cuts)?;
+                }
             }
         }
     }
