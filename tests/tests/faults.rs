@@ -118,9 +118,12 @@ fn a_state_that_cannot_be_written_stays_and_so_does_what_is_in_force(
 ) -> Result<()> {
     machine.ok("lab plug camera && lab plug bluetooth")?;
     scenario::insert(machine, &unguarded(OFFICE), "")?;
+    machine.ok("lab settle 60 --reported")?;
+    // Busy while the agent writes.
     let remount = |how: &str| {
         format!(
-            "nsenter --mount --target $(systemctl show -P MainPID cardwardend) mount -o remount,bind,{how} /var/lib/cardwarden"
+            "agent=$(systemctl show -P MainPID cardwardend)
+            timeout 30 sh -c \"until nsenter --mount --target $agent mount -o remount,bind,{how} /var/lib/cardwarden; do udevadm settle; done\""
         )
     };
     machine.ok(&remount("ro"))?;
