@@ -3,7 +3,6 @@
 # as: root
 # stands: guard
 # expect: refused
-# control: nothing is in force before that could be written over
 import bpf
 from attack import attempt
 

@@ -3,7 +3,6 @@
 # as: root
 # stands: guard
 # expect: refused
-# control: there is no state before
 . /srv/attacks/attack.sh
 file=$(find /var/lib/cardwarden -type f | head -n 1)
 must test -n "$file"

@@ -3,7 +3,6 @@
 # as: root
 # stands: guard
 # expect: refused
-# control: the enforcer stands only under a policy
 import ctypes
 import struct
 

@@ -35,9 +35,9 @@ may() {
     said=$("$@" 2>&1) || refused "$1: $(echo "$said" | tail -n 1)"
 }
 
-# Waits for a command to succeed; not for ever, which is then no success.
+# Waits for a command to succeed; not for ever (five seconds, or so many), which is then no success.
 comes() {
-    timeout 5 sh -c "until $1; do udevadm settle; done" >/dev/null 2>&1
+    timeout "${2:-5}" sh -c "until $1; do udevadm settle; done" >/dev/null 2>&1
 }
 
 # The folder of a USB device, by what the lab calls it.

@@ -61,28 +61,31 @@ pub(crate) struct Attempt {
     pub(crate) said: String,
 }
 
+/// What is in force in a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InForce {
+    /// A policy, with the guard.
+    Everything,
+    /// The same policy without the guard.
+    Unguarded,
+    /// No policy.
+    Nothing,
+}
+
 /// Machines of one kernel, one after the other.
 pub(crate) struct Ground {
     kernel: Kernel,
-    is_restricted: bool,
+    in_force: InForce,
     machine: Option<(Start, Machine)>,
 }
 
 impl Ground {
-    /// Where a policy is in force.
-    pub(crate) fn restricted(kernel: Kernel) -> Self {
+    /// Without a machine yet.
+    pub(crate) fn new(kernel: Kernel, in_force: InForce) -> Self {
         Self {
             kernel,
-            is_restricted: true,
+            in_force,
             machine: None,
-        }
-    }
-
-    /// Where none is.
-    pub(crate) fn unrestricted(kernel: Kernel) -> Self {
-        Self {
-            is_restricted: false,
-            ..Self::restricted(kernel)
         }
     }
 
@@ -155,20 +158,25 @@ impl Ground {
             )?;
         }
         script += DEVICES;
-        if self.is_restricted {
+        if self.in_force != InForce::Nothing {
             let policy = match start {
                 Start::Everything => EVERYTHING,
                 Start::Gadget => GADGET,
                 Start::ReadOnly => READ_ONLY,
                 Start::Hours => HOURS,
             };
+            let guard = if self.in_force == InForce::Unguarded {
+                "guard = \"off\"\n"
+            } else {
+                ""
+            };
             writeln!(
                 script,
-                "cat >/srv/policy.toml <<'END'\n{policy}END\nlab card insert /srv/policy.toml --version 5\nlab settle"
+                "cat >/srv/policy.toml <<'END'\n{guard}{policy}END\nlab card insert /srv/policy.toml --version 5\nlab settle"
             )?;
         }
         let mut machine = lab::prepared(self.kernel, &script)?;
-        if self.is_restricted {
+        if self.in_force != InForce::Nothing {
             let status = machine.ok("cardwarden status --json")?;
             ensure!(
                 status.contains("enforcing") || status.contains("degraded"),

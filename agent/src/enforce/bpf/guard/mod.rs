@@ -198,7 +198,9 @@ pub(super) fn admits_us(folders: &Folders) -> Result<(), Error> {
         .all()
         .chain(code.iter().map(|file| &**file))
         .collect();
-    let sealed = seal::seal(&own);
+    let sealed = seal::seal(&own).inspect_err(|error| {
+        tracing::warn!("the agent has no mounts of its own: {error}");
+    });
     let Ok(builds) = std::fs::read_dir(PINS) else {
         return Ok(());
     };

@@ -31,7 +31,8 @@ pub(super) fn seal(folders: &[&Path]) -> io::Result<()> {
     for target in foreign.iter().rev() {
         let flags = MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW;
         if let Err(error) = umount2(target, flags) {
-            tracing::debug!("{} stays mounted here: {error}", target.display());
+            // Who unmounts it elsewhere does not free it.
+            tracing::warn!("{} stays mounted for the agent: {error}", target.display());
         }
     }
     Ok(())
