@@ -31,6 +31,7 @@ mod properties;
 mod ready;
 mod reconciler;
 mod request;
+mod rest;
 mod run;
 mod settings;
 mod status;

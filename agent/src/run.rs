@@ -35,7 +35,7 @@ use crate::request::{Refused, Request};
 use crate::settings::Settings;
 use crate::status::{ServerStatus, Status};
 use crate::store::Store;
-use crate::{bus, identity};
+use crate::{bus, identity, rest};
 
 /// After passing refusals on, this long passes before the next: a program that tries in a loop
 /// costs a bounded amount of work. The kernel's counters miss nothing meanwhile.
@@ -337,6 +337,7 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(system("listen to signals"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(system("listen to signals"))?;
     let mut pause: Option<Instant> = None;
+    let mut is_at_rest = false;
     loop {
         while inputs
             .alarm
@@ -347,6 +348,8 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
             owner.turn();
         }
         let retry = owner.retry().map(|wait| Instant::now() + wait);
+        let rest = (!is_at_rest).then(|| Instant::now() + rest::AFTER);
+        is_at_rest = false;
         tokio::select! {
             Some(event) = inputs.cards.recv() => {
                 if owner.on_card(event) {
@@ -369,28 +372,36 @@ async fn run_loop(mut owner: Owner, mut inputs: Inputs) -> Result<(), Error> {
                 owner.refresh();
                 pause = Some(Instant::now() + REFUSAL_PAUSE);
             }
-            Ok(()) = inputs.server.changed() => {
-                let server = inputs.server.borrow_and_update().clone();
-                if owner.on_server(server) {
-                    owner.turn();
-                } else {
-                    owner.refresh();
-                }
-            }
-            Ok(()) = inputs.facts.changed() => {
-                let facts = inputs.facts.borrow_and_update().clone();
-                if owner.on_facts(facts) {
-                    owner.turn();
-                }
-            }
+            Ok(()) = inputs.server.changed() => hear(&mut owner, &mut inputs.server),
+            Ok(()) = inputs.facts.changed() => learn(&mut owner, &mut inputs.facts),
             () = at(pause), if pause.is_some() => pause = None,
             () = at(retry), if retry.is_some() => owner.turn(),
+            () = at(rest), if rest.is_some() => {
+                rest::give_back();
+                is_at_rest = true;
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
     }
     tracing::info!("stopping; what is in force stays in force");
     Ok(())
+}
+
+fn hear(owner: &mut Owner, server: &mut watch::Receiver<ServerStatus>) {
+    let server = server.borrow_and_update().clone();
+    if owner.on_server(server) {
+        owner.turn();
+    } else {
+        owner.refresh();
+    }
+}
+
+fn learn(owner: &mut Owner, facts: &mut watch::Receiver<Facts>) {
+    let facts = facts.borrow_and_update().clone();
+    if owner.on_facts(facts) {
+        owner.turn();
+    }
 }
 
 fn answer(owner: &mut Owner, request: Request) {

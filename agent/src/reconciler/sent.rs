@@ -13,50 +13,25 @@ use super::{Reconciler, World};
 use crate::clock;
 use crate::enforce::Kernel;
 use crate::request::Refused;
-use crate::store::{Bytes, Delivered, Issue, TooOld, Untold};
+use crate::rest::read_apart;
+use crate::store::{Association, Bytes, Delivered, Issue, TooOld, Untold};
 
 impl<K: Kernel, W: World> Reconciler<K, W> {
     /// Takes a policy. That it is in force already is no error.
     pub(crate) fn take_policy(&mut self, statement: &[u8]) -> Result<(), Refused> {
         let now = self.time();
-        let (place, policy) = self.sender(statement, now)?;
-        let Some(association) = self.state.associations.get(place) else {
-            return Err(Refused::NotAssociated);
-        };
+        let associations = &self.state.associations;
+        let place = sender(associations, statement, now)?;
+        let association = associations.get(place).ok_or(Refused::NotAssociated)?;
         let known = association.delivered.as_ref();
         if known.is_some_and(|known| known.statement.0 == statement) {
             return Ok(());
         }
-        let card = association.card().map_err(|problem| {
-            Refused::Rejected(Rejected::Malformed {
-                what: "policy that is in force",
-                problem,
-            })
-        })?;
-        let mandate = policy.instead_of(&card).map_err(Refused::Rejected)?;
+        let read = || read(association, statement, now);
+        let mandate = read_apart(read).unwrap_or_else(read)?;
         self.learn_time(mandate.issued);
         self.is_for_us(&mandate).map_err(Refused::Rejected)?;
-        drop(policy);
         self.replace_policy(place, statement, mandate)
-    }
-
-    /// Which company sent a policy, and what it says.
-    fn sender(
-        &self,
-        statement: &[u8],
-        now: Option<Timestamp>,
-    ) -> Result<(usize, Verified<SignedPolicy>), Refused> {
-        let mut refused = Refused::NotAssociated;
-        for (place, association) in self.state.associations.iter().enumerate() {
-            let anchor = Anchor::from_der(&association.anchor.0).into_iter();
-            match anchor.collect::<Anchors>().verify_at(statement, now) {
-                Ok(policy) => return Ok((place, policy)),
-                // That another company did not sign it says nothing.
-                Err(Rejected::UnknownSigner { .. }) if refused != Refused::NotAssociated => {}
-                Err(rejected) => refused = Refused::Rejected(rejected),
-            }
-        }
-        Err(refused)
     }
 
     /// Puts a policy in force that was sent. What the old policy's tasks did ends with it; what the server
@@ -111,4 +86,49 @@ impl<K: Kernel, W: World> Reconciler<K, W> {
         self.publish_links();
         Ok(())
     }
+}
+
+/// Which company sent a policy.
+fn sender(
+    associations: &[Association],
+    statement: &[u8],
+    now: Option<Timestamp>,
+) -> Result<usize, Refused> {
+    let mut refused = Refused::NotAssociated;
+    for (place, association) in associations.iter().enumerate() {
+        match signed(association, statement, now) {
+            Ok(_) => return Ok(place),
+            // That another company did not sign it says nothing.
+            Err(Rejected::UnknownSigner { .. }) if refused != Refused::NotAssociated => {}
+            Err(rejected) => refused = Refused::Rejected(rejected),
+        }
+    }
+    Err(refused)
+}
+
+/// A policy that the company of this association signed.
+fn signed(
+    association: &Association,
+    statement: &[u8],
+    now: Option<Timestamp>,
+) -> Result<Verified<SignedPolicy>, Rejected> {
+    let anchor = Anchor::from_der(&association.anchor.0).into_iter();
+    anchor.collect::<Anchors>().verify_at(statement, now)
+}
+
+/// What a policy says that was sent to this association.
+fn read(
+    association: &Association,
+    statement: &[u8],
+    now: Option<Timestamp>,
+) -> Result<Verified<Mandate>, Refused> {
+    let card = association.card().map_err(|problem| {
+        Refused::Rejected(Rejected::Malformed {
+            what: "policy that is in force",
+            problem,
+        })
+    })?;
+    signed(association, statement, now)
+        .and_then(|policy| policy.instead_of(&card))
+        .map_err(Refused::Rejected)
 }

@@ -169,6 +169,17 @@ impl GroupEntry {
     }
 }
 
+impl Verified<Mandate> {
+    /// A copy that shares nothing with this one, made in one go.
+    #[must_use]
+    pub fn rebuilt(&self) -> Self {
+        self.derive(Mandate {
+            policy: Arc::new(Compiled::clone(&self.policy)),
+            ..Mandate::clone(self)
+        })
+    }
+}
+
 impl Manifest {
     /// Refuses what no manifest can mean.
     pub(crate) fn check(&self) -> Result<(), Rejected> {

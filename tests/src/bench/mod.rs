@@ -211,7 +211,6 @@ fn agent(figures: &mut Vec<Figure>) -> Result<()> {
     let mut machine = scenario::with_the_card(Kernel::V6_1)?;
     machine.ok("lab settle 60 --reported")?;
     let pid = machine.ok("systemctl show -P MainPID cardwardend")?;
-    figures.push(resident(&mut machine, &pid, "agent.rss_kib")?);
     let switches = format!(
         "cat /proc/{pid}/task/*/status | awk '/^voluntary_ctxt/ {{n += $2}} END {{print n}}'"
     );
@@ -224,21 +223,36 @@ fn agent(figures: &mut Vec<Figure>) -> Result<()> {
         bound: Some(0.0),
         unit: "wake-ups",
     });
+    figures.extend(resident(
+        &mut machine,
+        &pid,
+        ["agent.rss_kib", "agent.anonymous_kib"],
+    )?);
     let rules = scenario::usb_rules(scenario::MOST_RULES);
     scenario::send(&mut machine, &format!("{}{rules}", scenario::LOOSE), "")?;
-    figures.push(resident(&mut machine, &pid, "agent.rss_kib_10000")?);
+    machine.ok("sleep 5")?;
+    let keys = ["agent.rss_kib_10000", "agent.anonymous_kib_10000"];
+    figures.extend(resident(&mut machine, &pid, keys)?);
     Ok(())
 }
 
-/// What the agent has in memory, its program's own pages included.
-fn resident(machine: &mut Machine, pid: &str, key: &'static str) -> Result<Figure> {
-    let value = machine.ok(&format!("awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status"))?;
-    Ok(Figure {
+/// What the agent has in memory at rest, its program's own pages included; and how much of it is its own.
+fn resident(machine: &mut Machine, pid: &str, keys: [&'static str; 2]) -> Result<[Figure; 2]> {
+    let [all, own] = keys;
+    let mut read = |field: &str| {
+        let said = machine.ok(&format!("awk '/^{field}/ {{print $2}}' /proc/{pid}/status"))?;
+        number(&said)
+    };
+    let figure = |key, value, bound| Figure {
         key,
-        value: number(&value)?,
-        bound: Some(12.0 * 1024.0),
+        value,
+        bound,
         unit: "KiB",
-    })
+    };
+    Ok([
+        figure(all, read("VmRSS")?, Some(12.0 * 1024.0)),
+        figure(own, read("RssAnon")?, None),
+    ])
 }
 
 /// A cold start, from the start of QEMU until systemd has finished.
