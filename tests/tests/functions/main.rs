@@ -18,7 +18,7 @@ use mapped::memory_without_a_descriptor_is_told_of;
 use sticks::what_may_only_be_read_is_not_written_to;
 use table::{BLUETOOTH, CAMERA, Holder, INFRARED, MICROPHONE, NFC, RADIO, stands, without};
 use usb::{
-    KEYBOARD, NETWORK, SERIAL, STORAGE, a_disabled_gadget_is_no_device_to_anybody,
+    KEYBOARD, MIDI, NETWORK, PRINTER, SERIAL, STORAGE, a_disabled_gadget_is_no_device_to_anybody,
     each_usb_function_is_off_alone_and_with_others,
     what_is_plugged_in_is_let_in_by_the_policy_in_force_alone, what_is_usb_is_closed_as_usb_too,
 };
@@ -154,7 +154,8 @@ const SOCKETS: Device = Device {
 fn what_is_off_is_off_before_any_login(machine: &mut Machine) -> Result<()> {
     let devices: &[Device] = match machine.system().tier {
         Tier::Kernel => &[
-            CAMERA, MICROPHONE, SOCKETS, INFRARED, NFC, SERIAL, STORAGE, KEYBOARD, NETWORK,
+            CAMERA, MICROPHONE, SOCKETS, INFRARED, NFC, SERIAL, STORAGE, KEYBOARD, NETWORK, MIDI,
+            PRINTER,
         ],
         Tier::KernelOpen => &[CAMERA, MICROPHONE, INFRARED],
     };

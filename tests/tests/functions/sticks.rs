@@ -38,6 +38,7 @@ fn each_says(machine: &mut Machine, word: &str) -> Result<()> {
 pub(crate) fn what_may_only_be_read_is_not_written_to(machine: &mut Machine) -> Result<()> {
     let mut record = Record::new("usb.storage, read-only", machine.system());
     machine.put("/srv/write.py", 0o644, include_bytes!("write.py"))?;
+    machine.put("/srv/map.py", 0o644, include_bytes!("map.py"))?;
     let fat = machine.ok("lab plug usb-storage-fat && lab plug usb-storage >/dev/null")?;
     machine.ok(&format!("udevadm wait --timeout=15 {FAT} {EXT}"))?;
     each_says(machine, "works")?;
@@ -69,7 +70,14 @@ pub(crate) fn what_may_only_be_read_is_not_written_to(machine: &mut Machine) -> 
         expect(machine, MODES, "rw rw")
     });
     let read_only = record.finish();
-    read_only.and(nothing_is_lost(machine))
+    [
+        read_only,
+        nothing_is_lost(machine),
+        nothing_is_lost_out_of_sight(machine),
+        what_is_mapped_is_not_the_stick(machine),
+    ]
+    .into_iter()
+    .collect()
 }
 
 /// And no more than that.
@@ -104,6 +112,48 @@ fn comes_later(machine: &mut Machine, name: &str) -> Result<()> {
         "{disk}, to one who waits for it: {hammered}"
     );
     expect(machine, &format!("realpath {FAT}"), &disk)
+}
+
+/// Memory that a program shares with a disk since before, without a descriptor: what it writes there does not arrive.
+fn what_is_mapped_is_not_the_stick(machine: &mut Machine) -> Result<()> {
+    let mut record = Record::new("usb.storage, read-only", machine.system()).beside("-mapped");
+    machine.put("/srv/map.py", 0o644, include_bytes!("map.py"))?;
+    scenario::insert(machine, &without(&["nfc"]), "")?;
+    machine.ok(&format!(
+        "udevadm wait --timeout=15 {EXT} && systemd-run --quiet --unit=maps --service-type=notify -p NotifyAccess=all \
+         -p StandardOutput=file:/srv/mapped python3 /srv/map.py {EXT}"
+    ))?;
+    record.case(machine, Case::OpenBefore, |machine| {
+        scenario::insert(machine, READ_ONLY, "")?;
+        machine.ok("touch /srv/write && timeout 20 sh -c 'while systemctl is-active --quiet maps; do :; done'")?;
+        let tried = machine.ok("cat /srv/mapped; sync")?;
+        ensure!(tried.starts_with("wrote"), "it did not try: {tried}");
+        let stick = "for when in before after; do grep -c \"written $when\" /srv/usb-storage.ext4; done; true";
+        expect(machine, stick, "1 0")?;
+        // It is there again, to be read.
+        machine.ok(&format!("udevadm wait --timeout=15 {EXT}"))?;
+        expect(machine, &format!("lab try overwrite {EXT}"), "EPERM")
+    });
+    record.finish()
+}
+
+/// A stick that nobody sees but one program, in a mount namespace of its own, has everything on it when it goes.
+fn nothing_is_lost_out_of_sight(machine: &mut Machine) -> Result<()> {
+    let mut record = Record::new("usb.storage", machine.system()).beside("-out-of-sight");
+    scenario::insert(machine, &without(&["nfc"]), "")?;
+    machine.ok(&format!(
+        "udevadm wait --timeout=15 {EXT} && systemd-run --quiet --unit=hidden --service-type=notify -p NotifyAccess=all \
+         unshare --mount sh -c 'mount -w {EXT} /mnt/ext && echo hidden >/mnt/ext/note && systemd-notify --ready && exec sleep 600' \
+         && ! findmnt /mnt/ext"
+    ))?;
+    record.case(machine, Case::OpenBefore, |machine| {
+        scenario::insert(machine, &without(&["usb.storage"]), "")?;
+        let look =
+            "ls /dev/sd* 2>/dev/null; debugfs -R 'cat note' /srv/usb-storage.ext4 2>/dev/null";
+        expect(machine, look, "hidden")
+    });
+    machine.ok("systemctl stop hidden; systemctl reset-failed hidden 2>/dev/null; true")?;
+    record.finish()
 }
 
 /// Both are mounted, and programs have files open there. What they wrote is on the sticks when these go, though

@@ -34,8 +34,8 @@ pub(crate) const STORAGE: Device = usb!("usb.storage", "usb-storage", "usb-stora
 pub(crate) const KEYBOARD: Device = usb!("usb.hid", "usb-keyboard", "usbhid");
 pub(crate) const NETWORK: Device = usb!("usb.network", "usb-network", "cdc_ncm");
 pub(crate) const SERIAL: Device = usb!("usb.serial", "usb-serial", "cdc_acm");
-const MIDI: Device = usb!("usb.audio", "usb-midi", "snd-usb-audio");
-const PRINTER: Device = usb!("usb.printer", "usb-printer", "usblp");
+pub(crate) const MIDI: Device = usb!("usb.audio", "usb-midi", "snd-usb-audio");
+pub(crate) const PRINTER: Device = usb!("usb.printer", "usb-printer", "usblp");
 
 pub(crate) fn each_usb_function_is_off_alone_and_with_others(machine: &mut Machine) -> Result<()> {
     let devices = [STORAGE, KEYBOARD, NETWORK, SERIAL];
@@ -242,11 +242,24 @@ fn is_closed(machine: &mut Machine, wired: &Wired) -> Result<()> {
     if let Some(hold) = hold {
         machine.ok(hold)?;
     }
+    // The device itself, by which a program drives what no driver knows.
+    machine.ok(&format!(
+        "lab hold node --name driven --path /dev/bus/usb/$(cd /sys/bus/usb/devices/{name} && printf %03d/%03d $(cat busnum devnum))"
+    ))?;
+    expect(machine, "lab try use ioctl driven --from held", "works")?;
     record.case(machine, Case::NewOpen, |machine| {
         device.under(machine, "disable")?;
         is_refused(machine, device.attempt)?;
         is_refused(machine, &usbfs)
     });
+    // Where interfaces are refused, the node is still the device's; none can be claimed by it, as was tried just now.
+    if device.function == "usb.video" {
+        machine.ok("lab held driven --end")?;
+    } else {
+        record.case(machine, Case::OpenBefore, |machine| {
+            is_of_no_use(machine, "ioctl", "driven")
+        });
+    }
     if let Some(hold) = hold {
         let program = hold.trim_start_matches("lab hold ");
         record.case(machine, Case::OpenBefore, |machine| {

@@ -4,8 +4,9 @@ use cardwarden_policy::Function;
 use cardwarden_policy::plan::{Kind, Major, Mode, Opens, Reason, Table};
 
 /// The nodes and the families that are refused and that a program may talk or record with, or command
-/// storage with that may only be read. What is refused of USB devices as such is not among them: to
-/// withdraw their authorisation ends whatever a program does with their nodes.
+/// storage with that may only be read. The nodes of USB devices as such are among them: to withdraw a
+/// device's authorisation takes its interfaces away, and who has its node open may still send it requests
+/// (`check_ctrlrecip`, `drivers/usb/core/devio.c`).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Closed {
     table: Table,
@@ -80,6 +81,7 @@ fn ends(reason: Reason) -> bool {
             | Function::Bluetooth
             | Function::Infrared
             | Function::Nfc
+            | Function::Usb
             | Function::UsbStorage
     );
     is_talked_with && reason.ends && reason.mode == Mode::Refuse

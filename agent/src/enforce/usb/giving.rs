@@ -120,8 +120,8 @@ impl Usb {
     }
 
     /// Closes a device's storage for writing: its mounts first, then its block devices. Where somebody
-    /// may still write through a mount that is out of sight, the device must be refused once, so that
-    /// it is set up anew.
+    /// may still write through a mount that is out of sight, or through memory, the device must be
+    /// refused once, so that it is set up anew.
     pub(super) fn make_read_only(
         &mut self,
         aim: &Aim<'_>,
@@ -139,14 +139,14 @@ impl Usb {
             short.extend(shortfalls(&functions, &problem));
             return None;
         }
-        for block in blocks {
+        for block in &blocks {
             if self.storage.is_read_only(&block.name) != Some(false) {
                 continue;
             }
             match self.storage.set_read_only(&block.name, true) {
                 Ok(()) => {
                     let port = attached.device.port.clone();
-                    self.taken.read_only.insert(block.name, port);
+                    self.taken.read_only.insert(block.name.clone(), port);
                 }
                 Err(error) if self.storage.is_read_only(&block.name).is_some() => {
                     let problem = format!(
@@ -159,7 +159,11 @@ impl Usb {
                 Err(error) => tracing::debug!("{} has gone: {error}", block.name),
             }
         }
-        (stage == Stage::Forced).then(|| Refusal {
+        let mapped = self.storage.mapped(&blocks);
+        if let Some(who) = &mapped {
+            tracing::warn!("{}: {who}; it is set up anew", attached.label());
+        }
+        (stage == Stage::Forced || mapped.is_some()).then(|| Refusal {
             appearance: attached.appearance.clone(),
             label: attached.label(),
             functions,

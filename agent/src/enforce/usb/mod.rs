@@ -60,7 +60,7 @@ impl Usb {
     pub(crate) fn new(runtime: &Path) -> Self {
         let mountinfo = Path::new("/proc/1/mountinfo");
         let sysfs = Path::new("/sys");
-        let storage = Storage::new(sysfs, mountinfo, Arc::new(System));
+        let storage = Storage::new(sysfs, mountinfo, Path::new("/proc"), Arc::new(System));
         Self::with(sysfs, runtime, storage)
     }
 

@@ -15,6 +15,7 @@
 //! A device that does not answer cannot hold this up for ever: after [`LONGEST`] it is taken.
 
 mod blocks;
+mod elsewhere;
 mod read_only;
 mod unmount;
 
@@ -67,6 +68,9 @@ pub(super) trait Disks: Debug + Send + Sync {
     /// Takes mounts down, innermost last in the list. May take long.
     fn take_down(&self, mounts: &[Mount], manner: Manner) -> Outcome;
 
+    /// Writes back everything that waits, wherever it is mounted. May take long.
+    fn write_back(&self);
+
     /// Makes a block device read-only, or writable again.
     fn set_read_only(&self, block: &str, is_read_only: bool) -> io::Result<()>;
 }
@@ -95,16 +99,25 @@ struct Running {
 pub(super) struct Storage {
     class: PathBuf,
     mountinfo: PathBuf,
+    /// Where the processes of the machine are told of.
+    processes: PathBuf,
     disks: Arc<dyn Disks>,
     running: BTreeMap<Appearance, Running>,
 }
 
 impl Storage {
-    /// The block devices of a sysfs, the mounts of a `mountinfo` file, and what changes both.
-    pub(super) fn new(sysfs: &Path, mountinfo: &Path, disks: Arc<dyn Disks>) -> Self {
+    /// The block devices of a sysfs, the mounts of a `mountinfo` file, the processes of a procfs, and what changes
+    /// mounts and devices.
+    pub(super) fn new(
+        sysfs: &Path,
+        mountinfo: &Path,
+        processes: &Path,
+        disks: Arc<dyn Disks>,
+    ) -> Self {
         Self {
             class: sysfs.join("class/block"),
             mountinfo: mountinfo.to_owned(),
+            processes: processes.to_owned(),
             disks,
             running: BTreeMap::new(),
         }
@@ -121,6 +134,11 @@ impl Storage {
 
     pub(super) fn set_read_only(&self, block: &str, is_read_only: bool) -> io::Result<()> {
         self.disks.set_read_only(block, is_read_only)
+    }
+
+    /// Who shares memory with one of these, and so may write to it though it is read-only.
+    pub(super) fn mapped(&self, blocks: &[Block]) -> Option<String> {
+        elsewhere::mapped(&self.processes, blocks)
     }
 
     /// Whether the system runs from a device: `/` is on it, or the agent itself.
@@ -168,15 +186,19 @@ impl Storage {
     }
 
     fn begin(&mut self, attached: &Attached, manner: Manner) -> Stage {
-        let mut mounts = blocks::mounts(&self.mountinfo, &self.blocks(attached));
+        let blocks = self.blocks(attached);
+        let mut mounts = blocks::mounts(&self.mountinfo, &blocks);
         mounts.retain(|mount| manner == Manner::Unmount || mount.is_writable);
-        if mounts.is_empty() {
-            return Stage::Clear;
-        }
-        let targets: Vec<String> = mounts
+        let mut targets: Vec<String> = mounts
             .iter()
             .map(|mount| mount.target.display().to_string())
             .collect();
+        if mounts.is_empty() {
+            match elsewhere::mounted(&self.processes, &blocks) {
+                Some(who) => targets.push(who),
+                None => return Stage::Clear,
+            }
+        }
         let problem = format!(
             "{} is being {}: {}",
             attached.label(),
@@ -186,10 +208,11 @@ impl Storage {
         tracing::warn!("{problem}");
         let disks = Arc::clone(&self.disks);
         let folder = attached.syspath.clone();
+        let processes = self.processes.clone();
         let thread = std::thread::Builder::new()
             .name("unmount".to_owned())
             .spawn(move || {
-                let outcome = disks.take_down(&mounts, manner);
+                let outcome = take_down(&*disks, &mounts, manner, &processes, &blocks);
                 if let Err(error) = Sysfs::write(&folder, "uevent", "change") {
                     tracing::debug!("cannot tell of {}: {error}", folder.display());
                 }
@@ -208,6 +231,30 @@ impl Storage {
             Err(error) => Stage::Busy(format!("{problem}; no thread for it: {error}")),
         }
     }
+}
+
+/// Takes down what the system shows, and then writes back what is mounted elsewhere still: what is mounted for others as
+/// well goes with the first.
+fn take_down(
+    disks: &dyn Disks,
+    mounts: &[Mount],
+    manner: Manner,
+    processes: &Path,
+    blocks: &[Block],
+) -> Outcome {
+    let outcome = match mounts {
+        [] => Outcome::Clean,
+        _ => disks.take_down(mounts, manner),
+    };
+    let Some(who) = elsewhere::mounted(processes, blocks) else {
+        return outcome;
+    };
+    disks.write_back();
+    let told = format!("{who}; it was written back");
+    Outcome::Forced(match outcome {
+        Outcome::Clean => told,
+        Outcome::Forced(first) => format!("{first}; {told}"),
+    })
 }
 
 /// The number of the block device on which the running agent lies, as mountinfo writes it.

@@ -53,6 +53,10 @@ impl Disks for System {
         Outcome::Forced(forced.join("; "))
     }
 
+    fn write_back(&self) {
+        sync();
+    }
+
     fn set_read_only(&self, block: &str, is_read_only: bool) -> io::Result<()> {
         // `!` stands for a slash in names of sysfs (`kobject_set_name_vargs`).
         let node = Path::new("/dev").join(block.replace('!', "/"));

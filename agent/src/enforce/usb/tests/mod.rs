@@ -49,6 +49,8 @@ impl Disks for Told {
             .map_or(Outcome::Clean, |ends| ends.recv().unwrap())
     }
 
+    fn write_back(&self) {}
+
     fn set_read_only(&self, block: &str, is_read_only: bool) -> io::Result<()> {
         let text = if is_read_only { "1\n" } else { "0\n" };
         let path = self.class.join(block).join("ro");
@@ -127,7 +129,12 @@ impl Bench {
 fn agent(fake: &Fake, told: &Arc<Told>) -> Usb {
     let told = Arc::clone(told);
     let disks: Arc<dyn Disks> = told;
-    let storage = Storage::new(&fake.sysfs(), &fake.path("mountinfo"), disks);
+    let storage = Storage::new(
+        &fake.sysfs(),
+        &fake.path("mountinfo"),
+        &fake.path("proc"),
+        disks,
+    );
     Usb::with(&fake.sysfs(), &fake.path("run"), storage)
 }
 
