@@ -6,7 +6,7 @@ use cardwarden_policy::{Decision, Function};
 
 use super::aim::{Aim, aim};
 use super::ports::Half;
-use super::storage::{Block, Manner, Stage};
+use super::storage::{Manner, Stage};
 use super::sysfs::{Sysfs, Written};
 use super::{Refusal, Usb, shortfalls};
 use crate::devices::usb::{Attached, Present, present};
@@ -139,15 +139,6 @@ impl Usb {
             short.extend(shortfalls(&functions, &problem));
             return None;
         }
-        let anew = Refusal {
-            appearance: attached.appearance.clone(),
-            label: attached.label(),
-            functions: functions.clone(),
-        };
-        // Left writable until then, so that an agent that is started anew in between looks again.
-        if stage == Stage::Forced || self.is_mapped(attached, &blocks) {
-            return Some(anew);
-        }
         for block in &blocks {
             if self.storage.is_read_only(&block.name) != Some(false) {
                 continue;
@@ -168,17 +159,15 @@ impl Usb {
                 Err(error) => tracing::debug!("{} has gone: {error}", block.name),
             }
         }
-        // Whoever came to it since.
-        self.is_mapped(attached, &blocks).then_some(anew)
-    }
-
-    /// Whether a program shares memory with one of a device's disks.
-    fn is_mapped(&self, attached: &Attached, blocks: &[Block]) -> bool {
-        let who = self.storage.mapped(blocks);
-        if let Some(who) = &who {
+        let mapped = self.storage.mapped(&blocks);
+        if let Some(who) = &mapped {
             tracing::warn!("{}: {who}; it is set up anew", attached.label());
         }
-        who.is_some()
+        (stage == Stage::Forced || mapped.is_some()).then(|| Refusal {
+            appearance: attached.appearance.clone(),
+            label: attached.label(),
+            functions,
+        })
     }
 
     /// Opens for writing what we closed and what may be written to again.
