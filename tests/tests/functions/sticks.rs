@@ -74,6 +74,7 @@ pub(crate) fn what_may_only_be_read_is_not_written_to(machine: &mut Machine) -> 
         read_only,
         nothing_is_lost(machine),
         nothing_is_lost_out_of_sight(machine),
+        nothing_is_lost_through_a_loop(machine),
         what_is_mapped_is_not_the_stick(machine),
     ]
     .into_iter()
@@ -133,6 +134,29 @@ fn what_is_mapped_is_not_the_stick(machine: &mut Machine) -> Result<()> {
         // It is there again, to be read.
         machine.ok(&format!("udevadm wait --timeout=15 {EXT}"))?;
         expect(machine, &format!("lab try overwrite {EXT}"), "EPERM")
+    });
+    record.finish()
+}
+
+/// What is mounted by way of a loop device over the stick is on the stick when that may only be read, and when it goes.
+fn nothing_is_lost_through_a_loop(machine: &mut Machine) -> Result<()> {
+    let mut record = Record::new("usb.storage", machine.system()).beside("-loop");
+    let written = |machine: &mut Machine, policy: &str, note: &str| {
+        scenario::insert(machine, &without(&["nfc"]), "")?;
+        machine.ok(&format!(
+            "udevadm wait --timeout=15 {EXT} && mount -w $(losetup -f --show $(realpath {EXT})) /mnt/ext \
+             && echo {note} >/mnt/ext/note"
+        ))?;
+        scenario::insert(machine, policy, "")?;
+        let look = "debugfs -R 'cat note' /srv/usb-storage.ext4 2>/dev/null";
+        expect(machine, look, note)?;
+        machine
+            .ok("umount /mnt/ext 2>/dev/null; losetup -D; udevadm settle")
+            .map(drop)
+    };
+    record.case(machine, Case::OpenBefore, |machine| {
+        written(machine, READ_ONLY, "looped")?;
+        written(machine, &without(&["usb.storage"]), "again")
     });
     record.finish()
 }

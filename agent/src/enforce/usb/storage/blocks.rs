@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::mount::MsFlags;
+use nix::sys::stat::{major, minor};
 
 use crate::devices::usb::{Attached, text};
 use crate::enforce::mountinfo::{self, Entry};
@@ -30,7 +32,7 @@ pub(in super::super) struct Mount {
     pub(in super::super) flags: MsFlags,
 }
 
-/// The block devices below a device's own interfaces, and those on top of them. What is behind a hub
+/// The block devices below a device's own interfaces, and those on top of them, loop devices too. What is behind a hub
 /// belongs to the devices there.
 pub(in super::super) fn blocks(class: &Path, attached: &Attached) -> Vec<Block> {
     let mut found = BTreeSet::new();
@@ -46,7 +48,26 @@ pub(in super::super) fn blocks(class: &Path, attached: &Attached) -> Vec<Block> 
             add(class, &path, &mut found);
         }
     }
+    if !found.is_empty() {
+        add_loops(class, &mut found);
+    }
     found.into_iter().collect()
+}
+
+/// Adds the loop devices that make one of these anew. They are no holders of it in sysfs; they name the node that
+/// they were given (`loop_attr_backing_file_show`, `drivers/block/loop.c`).
+fn add_loops(class: &Path, found: &mut BTreeSet<Block>) {
+    for entry in fs::read_dir(class).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let Some(node) = text(&path, "loop/backing_file") else {
+            continue;
+        };
+        let number = number_of(Path::new(&node)).ok().flatten();
+        let is_of = number.is_some_and(|number| found.iter().any(|one| one.number == number));
+        if is_of {
+            add(class, &path, found);
+        }
+    }
 }
 
 fn add(class: &Path, path: &Path, found: &mut BTreeSet<Block>) {
@@ -115,13 +136,15 @@ fn is_node_of(source: &Path, block: &Block) -> bool {
     if !source.starts_with("/dev") {
         return false;
     }
-    fs::metadata(source).is_ok_and(|node| {
-        let (major, minor) = (
-            nix::sys::stat::major(node.rdev()),
-            nix::sys::stat::minor(node.rdev()),
-        );
-        format!("{major}:{minor}") == block.number
-    })
+    number_of(source).is_ok_and(|number| number.as_ref() == Some(&block.number))
+}
+
+/// The number of the block device that a node is of, as [`Block::number`]; `None` when it is of none.
+pub(super) fn number_of(node: &Path) -> io::Result<Option<String>> {
+    let node = fs::metadata(node)?;
+    let device = node.rdev();
+    let is_block = node.file_type().is_block_device();
+    Ok(is_block.then(|| format!("{}:{}", major(device), minor(device))))
 }
 
 #[cfg(test)]

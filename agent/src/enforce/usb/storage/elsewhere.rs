@@ -4,10 +4,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
-
-use nix::sys::stat::{major, minor};
 
 use super::blocks::{self, Block};
 
@@ -41,20 +39,33 @@ pub(super) fn mapped(proc: &Path, blocks: &[Block]) -> Option<String> {
 }
 
 fn maps(process: &Path, blocks: &[Block]) -> bool {
-    let Ok(maps) = fs::read(process.join("maps")) else {
-        // It has ended.
+    // One that has ended has no memory.
+    let Some(maps) = read(process, "maps", fs::read(process.join("maps"))) else {
         return false;
     };
     let maps = String::from_utf8_lossy(&maps);
     maps.lines().filter_map(shared).any(|range| {
         // What it is of, whatever the name by which it was opened.
-        let file = fs::metadata(process.join("map_files").join(range));
-        file.is_ok_and(|file| {
-            let device = file.rdev();
-            let number = format!("{}:{}", major(device), minor(device));
-            file.file_type().is_block_device() && blocks.iter().any(|one| one.number == number)
-        })
+        let number = blocks::number_of(&process.join("map_files").join(range));
+        read(process, range, number)
+            .flatten()
+            .is_some_and(|number| blocks.iter().any(|one| one.number == number))
     })
+}
+
+/// What a process shows of itself. Says so where it has not ended and cannot be looked at: it may be one that was
+/// looked for.
+fn read<T>(process: &Path, what: &str, result: io::Result<T>) -> Option<T> {
+    let has_ended = |error: &io::Error| {
+        error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
+    };
+    result
+        .inspect_err(|error| {
+            if !has_ended(error) {
+                tracing::warn!("the memory of {} ({what}): {error}", name(process));
+            }
+        })
+        .ok()
 }
 
 /// The range of a line of `maps` (proc(5)), where it is a file's and shared. One that may only be read counts:
